@@ -50,7 +50,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedClient:
-    """A caller that `auth` let in; nothing else may make one. `id` is the JWT `iss`, or `anonymous` when auth is off."""
+    """A caller that `auth` let in; only it makes one. `id` is the JWT `iss`, or `anonymous` when auth is off."""
 
     id: str
     tenant: str | None = None
@@ -207,7 +207,7 @@ class Study:
 class ReportPart:
     """One rendering of a report as it was sent; `content` is text, or bytes whose type is to be sniffed."""
 
-    field: str  # conclusion | conclusionCode | presentedForm | text | result
+    origin: str  # conclusion | conclusionCode | presentedForm | text | result
     content: str | bytes = field(repr=False)
     content_type: str = ""
     language: str = ""
