@@ -1,0 +1,101 @@
+# Everything a newcomer, a build server or a reviewer runs. Each target does its own set-up; a second run is quick,
+# because what was installed is remembered in stamp files beside it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PYTHON ?= python3
+ARGS ?=
+TESTS ?= tests
+VENV := .venv
+COHORT := build/cohort-150-2026-11-15
+
+PIP := -m pip install --quiet --disable-pip-version-check --no-input
+NODE := tests/real/node/node_modules
+
+.PHONY: help
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo '  ARGS=… is handed on, as in: make demo ARGS=--once    TESTS=… narrows make test'
+
+.PHONY: setup
+setup: $(VENV)/.stamp $(NODE)/.stamp $(COHORT)/.stamp .chromium ## Install all that the tests need (into this folder)
+
+.PHONY: test
+test: setup check ## Install what is missing, check the code, run every test
+	$(VENV)/bin/python -m pytest $(TESTS) $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.stamp check ## Check style, types and the direction of imports
+
+.PHONY: check
+check: | $(VENV)/.stamp
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+.PHONY: demo
+demo: .venv-demo/.stamp ## Start the service, sign real orders at it, show each card or silence
+	.venv-demo/bin/second-read demo $(ARGS)
+
+.PHONY: bench
+bench: .venv-bench/.stamp .venv-healthchain/.stamp ## Measure the hot path against a bare route and a peer (needs wrk)
+	@scripts/need wrk=wrk
+	.venv-bench/bin/python benchmarks/hot_path.py --peer .venv-healthchain/bin/python $(ARGS)
+
+.PHONY: clean
+clean: ## Remove all that was installed or built here
+	rm -rf $(VENV) .venv-demo .venv-bench .venv-healthchain .venv-clinosim build dist $(NODE) .demo
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find cds_service tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- what the targets stand on -------------------------------------------------------------------------------------
+
+.PHONY: .python
+.python:
+	@scripts/need --python $(PYTHON)
+
+.PHONY: .chromium
+.chromium:
+	@scripts/need chromium=chromium
+
+$(VENV)/.stamp: pyproject.toml | .python
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python $(PIP) --editable '.[test,dev]'
+	touch $@
+
+# The demo and the benchmark run what a hospital runs: the service without its test parts.
+.venv-demo/.stamp .venv-bench/.stamp: pyproject.toml | .python
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) --editable .
+	touch $@
+
+# Parts whose own dependencies would meet ours stay in an environment of their own.
+.venv-healthchain/.stamp: benchmarks/requirements-peer.txt | .python
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) --requirement $<
+	touch $@
+
+.venv-clinosim/.stamp: tests/quiet/requirements.txt | .python
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) --requirement $<
+	touch $@
+
+.PHONY: cohort
+cohort: $(COHORT)/.stamp ## Generate the background cohort of the quiet tests
+$(COHORT)/.stamp: .venv-clinosim/.stamp
+	rm -rf $(@D) && mkdir -p $(@D)
+	.venv-clinosim/bin/clinosim simulate --country US --population 150 --seed 42 --format fhir-r4 \
+	  --start 2025-11-15 --end 2026-11-15 --output $(@D) > $(@D)/generation.log 2>&1 \
+	  || { cat $(@D)/generation.log; exit 1; }
+	touch $@
+
+.PHONY: node
+node: $(NODE)/.stamp ## Install the CDS client of another EHR, and the node it needs
+$(NODE)/.stamp: tests/real/node/package-lock.json tests/real/node/package.json
+	@scripts/need npm=npm
+	cd tests/real/node && npm ci --loglevel=error
+	touch $@
