@@ -1,0 +1,148 @@
+"""What operators see: JSON log lines and Prometheus metrics, neither of which can hold patient data.
+
+A log line is an event of fixed words with fields from a closed list; any other field is dropped before it is rendered,
+so that a careless call cannot leak (CDS Hooks, Security and Safety; the comment of a user is PHI). Metrics have labels of
+bounded sets only. With several workers, PROMETHEUS_MULTIPROC_DIR must be set before this module is first imported.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Iterable, Mapping, MutableMapping
+from functools import cache
+from typing import Any, Final
+
+import orjson
+import structlog
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+
+from cds_service.model import Card, Gap
+
+FIELDS: Final = frozenset({
+    "event", "level", "timestamp", "client", "tenant", "issuer", "service", "endpoint", "method", "status", "outcome",
+    "reason", "error", "where", "rule", "rules", "indicator", "cards", "what", "why", "count", "millis", "stage",
+    "bytes", "host", "port", "pid", "workers", "threads", "auth", "mode", "digest", "fhir_servers", "server", "algorithm",
+})  # fmt: skip
+LONGEST_VALUE: Final = 200
+PREFETCH_KEYS: Final = frozenset({
+    "patient", "encounter", "imagingStudies", "diagnosticReports", "conditions", "serviceRequests",
+    "medicationRequests", "procedures", "stagingObservations",
+})  # fmt: skip
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 1.5, 5.0)
+
+_calls = Counter("second_read_calls", "Calls by endpoint and outcome.", ["endpoint", "outcome"])
+_seconds = Histogram("second_read_stage_seconds", "Time by stage of an order-sign call.", ["stage"], buckets=_BUCKETS)
+_cards = Counter("second_read_cards", "Cards returned, by leading rule and indicator.", ["rule", "indicator"])
+_gaps = Counter("second_read_gaps", "What could not be known, and why.", ["what", "why"])
+_irrelevant = Counter("second_read_irrelevant_calls", "Order-sign calls without an order that any rule is about.")
+_rule_errors = Counter("second_read_rule_errors", "Rules that failed on a case.", ["rule"])
+_losses = Counter("second_read_ledger_losses", "Records that the ledger could not keep.")
+_wrong_patient = Counter("second_read_wrong_patient", "Resources of another patient that were dropped. Alarm on any.")
+_feedback = Counter("second_read_feedback", "Feedback received, by outcome.", ["outcome"])
+
+# A child with labels costs a lookup under a lock each time; the sets are small, so each is looked up once.
+_call = cache(_calls.labels)
+_stage = cache(_seconds.labels)
+
+
+def count_call(endpoint: str, outcome: str) -> None:
+    """One call was answered; `outcome` is of a closed set (`card`, `silent`, `bad-request`, …)."""
+    _call(endpoint, outcome).inc()
+
+
+def count_order_sign(outcome: str, seconds: float) -> None:
+    """One order-sign call was answered."""
+    _call("order-sign", outcome).inc()
+    _stage("call").observe(seconds)
+
+
+def observe_stages(millis: Mapping[str, float]) -> None:
+    """How long each stage of a call took, in milliseconds."""
+    for stage, spent in millis.items():
+        _stage(stage).observe(spent / 1000)
+
+
+def count_irrelevant() -> None:
+    """An order-sign call held no order that any rule is about."""
+    _irrelevant.inc()
+
+
+def count_cards(cards: Iterable[Card]) -> None:
+    """These cards were returned."""
+    for card in cards:
+        _cards.labels(card.rules[0] if card.rules else "none", card.indicator).inc()
+
+
+def count_gaps(gaps: Iterable[Gap]) -> None:
+    """These things could not be known. A gap about a reference is counted as `reference`, so that labels stay few."""
+    for gap in gaps:
+        _gaps.labels(gap.what if gap.what in PREFETCH_KEYS else "reference", gap.why).inc()
+        if gap.why == "wrong-patient":
+            alarm_wrong_patient()
+
+
+def alarm_wrong_patient() -> None:
+    """A resource of another patient arrived and was dropped: the caller mixes patients up, and someone must look."""
+    _wrong_patient.inc()
+    log.error("resource of another patient dropped")
+
+
+def count_rule_error(rule: str, error: BaseException) -> None:
+    """A rule failed on a case; only the type of the error is told, for its words may quote the case."""
+    _rule_errors.labels(rule).inc()
+    log.error("rule failed", rule=rule, error=type(error).__name__)
+
+
+def count_ledger_loss(count: int = 1) -> None:
+    """The ledger could not keep so many records."""
+    _losses.inc(count)
+
+
+def count_feedback(outcome: str) -> None:
+    """One entry of feedback was kept."""
+    _feedback.labels(outcome).inc()
+
+
+def metrics_page() -> bytes:
+    """All metrics of all workers in Prometheus text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no annotation here
+    return generate_latest(registry)
+
+
+def keep_known_fields(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Drop every field outside `FIELDS` and every value that is not a short scalar or a list of such."""
+    return {key: kept for key, value in event.items() if key in FIELDS and (kept := _short(value)) is not None}
+
+
+def configure_logs(level: str = "info") -> None:
+    """JSON lines on standard error from `level` upwards."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            keep_known_fields,
+            structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event).decode()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return value[:LONGEST_VALUE]
+    if isinstance(value, list | tuple) and all(isinstance(each, str | int | float) for each in value):
+        return [_short(each) for each in value[:20]]
+    return None
