@@ -1,0 +1,1 @@
+"""The real parts that stand opposite the service: how each is started, asked and stopped."""
