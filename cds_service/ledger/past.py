@@ -1,0 +1,66 @@
+"""From rows of cards and feedback to the past cards of a case. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from cds_service.ledger.rows import Row, reference_hash
+from cds_service.model import PastCard
+
+
+class Returned(NamedTuple):
+    """One card with one of its feedback items, or none; the columns of `store.HISTORY`."""
+
+    uuid: str
+    topic: str
+    study_hash: str | None
+    order_hash: str
+    rules: str
+    returned_at: str
+    outcome: Literal["accepted", "overridden"] | None = None
+    at: str | None = None
+    reason_code: str | None = None
+
+
+def of_card_row(row: Row) -> Returned:
+    """A card that is still on its way to the database: nobody can have answered it yet."""
+    return Returned(row["uuid"], row["topic"], row["study_hash"], row["order_hash"], row["rules"], row["returned_at"])
+
+
+def past_cards(
+    found: Iterable[Sequence[Any]], *, key: bytes, client: str, studies: Sequence[str], orders: Sequence[str]
+) -> tuple[PastCard, ...]:
+    """The newest first, one for each card; `study` and `order` as the caller spelled them, None where it named others.
+
+    Of several feedback items accepted beats overridden, and then the latest holds: a client that reports an override
+    after the order was placed has only closed the card.
+    """
+    strongest: dict[str, Returned] = {}
+    for columns in found:
+        row = Returned(*columns)
+        known = strongest.get(row.uuid)
+        if known is None or _weight(row) > _weight(known):
+            strongest[row.uuid] = row
+    if not strongest:
+        return ()
+    study_names = {reference_hash(key, "study", client, reference): reference for reference in reversed(studies)}
+    order_names = {reference_hash(key, "order", client, reference): reference for reference in reversed(orders)}
+    rows = sorted(strongest.values(), key=lambda row: (row.returned_at, row.uuid), reverse=True)
+    return tuple(
+        PastCard(
+            topic=row.topic,
+            study=study_names.get(row.study_hash) if row.study_hash else None,
+            order=order_names.get(row.order_hash),
+            rules=tuple(row.rules.split()),
+            returned=datetime.fromisoformat(row.returned_at),
+            outcome=row.outcome or "returned",
+            outcome_at=datetime.fromisoformat(row.at) if row.at else None,
+            reason=row.reason_code,
+        )
+        for row in rows
+    )
+
+
+def _weight(row: Returned) -> tuple[int, str, str]:
+    strength = {None: 0, "overridden": 1, "accepted": 2}[row.outcome]
+    return strength, row.at or "", row.reason_code or ""

@@ -1,0 +1,246 @@
+"""From what was decided to the rows of the ledger: pure, and the one place that says what is kept and what is not.
+
+Kept of a check: its id, truth and role, the id of the lexicon phrase that matched and its offsets, and the gap it met.
+Not kept: quotes, report text, `Check.because`, names, tokens, orders' words, identifiers other than as keyed hashes.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import orjson
+
+from cds_service.ledger.keys import keyed_hash, normal_patient, normal_reference
+from cds_service.model import (
+    AuthenticatedClient,
+    Card,
+    Check,
+    Decision,
+    Feedback,
+    Gap,
+    HookRequest,
+    Outcome,
+    PastCard,
+    Verdict,
+)
+
+Row = dict[str, Any]
+SESSION = timedelta(hours=12)  # one signing session: the same decision returns the same card
+OUTCOMES = ("card", "error", "undetermined", "indicated", "excluded", "not-indicated", "none")  # the first that fits
+LONGEST_SENTENCE = 300
+LONGEST_CODE = 200
+SLUG = re.compile(r"[a-z0-9][a-z0-9:._-]{0,63}")
+ERROR_NAME = re.compile(r"[A-Z][A-Za-z]{0,60}(?:Error|Exception|Timeout)")
+
+
+class CallOrder(NamedTuple):
+    """What is kept of one decision between answering and writing: no case, no report, no prefetch."""
+
+    order: str
+    study: str | None
+    verdicts: tuple[Verdict, ...]
+    gaps: tuple[Gap, ...]
+    digest: str
+
+
+class Call(NamedTuple):
+    """One relevant call on its way to the writer; small, so that a full queue is a few megabytes."""
+
+    call: int
+    hook_instance: str
+    client: str
+    at: datetime
+    orders: tuple[CallOrder, ...]
+    cards: tuple[Row, ...]
+    millis: tuple[tuple[str, float], ...]
+
+
+def instant(moment: datetime) -> str:
+    """ISO 8601 in UTC with microseconds: one width, so that text order is time order."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def client_name(client: AuthenticatedClient) -> str:
+    """Who called, as the ledger writes it: two tenants behind one issuer are two clients."""
+    return client.id if client.tenant is None else f"{client.id}#{client.tenant}"
+
+
+def patient_hash(key: bytes, client: str, patient_id: str) -> str:
+    """A patient is a patient of one client: the same id in two EHRs is two people."""
+    return keyed_hash(key, "patient", client, normal_patient(patient_id))
+
+
+def reference_hash(key: bytes, kind: str, client: str, reference: str) -> str:
+    """An order or a study of one client, however it is spelled."""
+    return keyed_hash(key, kind, client, normal_reference(reference))
+
+
+def hook_hash(key: bytes, hook_instance: str) -> str:
+    """One hook instance."""
+    return keyed_hash(key, "hook", hook_instance)
+
+
+def keep(
+    call: int,
+    request: HookRequest,
+    client: str,
+    at: datetime,
+    decisions: Sequence[Decision],
+    card_rows: tuple[Row, ...],
+    millis: Mapping[str, float],
+) -> Call:
+    """Let go of everything large or confidential before the call waits in the queue."""
+    orders = tuple(
+        CallOrder(
+            order=decision.case.order.reference,
+            study=decision.case.study.reference if decision.case.study else None,
+            verdicts=decision.verdicts,
+            gaps=decision.case.gaps,
+            digest=decision.digest,
+        )
+        for decision in decisions
+    )
+    return Call(call, request.hook_instance, client, at, orders, card_rows, tuple(millis.items()))
+
+
+def card_rows(
+    key: bytes,
+    call: int,
+    client: str,
+    patient_id: str,
+    at: datetime,
+    returned: Iterable[Card],
+    decisions: Sequence[Decision],
+) -> tuple[Row, ...]:
+    """The rows of the cards returned; `repeated` where the case already knew the same card of this session."""
+    patient = patient_hash(key, client, patient_id)
+    known = [past for decision in decisions[:1] for past in decision.case.history]
+    return tuple(
+        {
+            "uuid": card.uuid,
+            "call": call,
+            "client": client,
+            "patient_hash": patient,
+            "study_hash": reference_hash(key, "study", client, card.study) if card.study else None,
+            "order_hash": reference_hash(key, "order", client, card.order),
+            "topic": card.topic,
+            "rules": " ".join(card.rules),
+            "indicator": card.indicator,
+            "repeated": int(_repeats(card, known, at)),
+            "returned_at": instant(at),
+        }
+        for card in returned
+    )
+
+
+def _repeats(card: Card, known: Iterable[PastCard], at: datetime) -> bool:
+    return any(
+        past.topic == card.topic
+        and past.order == card.order
+        and past.study == card.study
+        and past.rules == card.rules
+        and at - past.returned < SESSION
+        for past in known
+    )
+
+
+def call_rows(key: bytes, call: Call) -> tuple[Row, list[Row]]:
+    """The row of one call and the rows of its verdicts."""
+    day = call.at.astimezone(UTC).date().isoformat()
+    hook = hook_hash(key, call.hook_instance)
+    rows = [
+        row
+        for position, order in enumerate(call.orders)
+        for row in _verdict_rows(key, call, order, position=position, day=day, hook=hook)
+    ]
+    gaps = Counter(f"{_gap_place(gap)} {gap.why}" for order in call.orders for gap in order.gaps)
+    outcomes = {row["outcome"] for row in rows}
+    return {
+        "call": call.call,
+        "hook_hash": hook,
+        "client": call.client,
+        "day": day,
+        "outcome": "card" if call.cards else next((o for o in OUTCOMES if o in outcomes), "none"),
+        "orders": len(call.orders),
+        "cards": len(call.cards),
+        "gaps": orjson.dumps(gaps).decode(),
+        "millis": orjson.dumps({stage: round(value, 3) for stage, value in call.millis}).decode(),
+        "digest": call.orders[0].digest if call.orders else "",
+    }, rows
+
+
+def _verdict_rows(key: bytes, call: Call, order: CallOrder, *, position: int, day: str, hook: str) -> list[Row]:
+    order_hash = reference_hash(key, "order", call.client, order.order)
+    study_hash = reference_hash(key, "study", call.client, order.study) if order.study else None
+    return [
+        {
+            "call": call.call,
+            "hook_hash": hook,
+            "day": day,
+            "position": position,
+            "order_hash": order_hash,
+            "study_hash": study_hash,
+            "rule": verdict.rule,
+            "version": verdict.version,
+            "status": verdict.status,
+            "outcome": verdict.outcome.value,
+            "because": _because(verdict),
+            "says": _says(verdict),
+            "indicator": verdict.indicator,
+            "checks": orjson.dumps([_check(check) for check in verdict.checks]).decode(),
+            "digest": order.digest,
+        }
+        for verdict in order.verdicts
+    ]
+
+
+def _says(verdict: Verdict) -> str:
+    decided = verdict.check(verdict.because)
+    return decided.says[:LONGEST_SENTENCE] if decided else ""
+
+
+def _because(verdict: Verdict) -> str:
+    """An id, or the name of an error: an error's own words may hold what it choked on, and that may be anything."""
+    if verdict.outcome is Outcome.ERROR:
+        word = verdict.because
+        return word if ERROR_NAME.fullmatch(word) or verdict.check(word) else "error"
+    return verdict.because if SLUG.fullmatch(verdict.because) else ""
+
+
+def _check(check: Check) -> Row:
+    kept: Row = {"id": check.id, "truth": check.truth, "role": check.role}
+    if check.finding is not None:
+        kept["phrase"] = check.finding.phrase or check.finding.concept
+        kept["at"] = check.finding.mention
+    if check.gap is not None:
+        kept["gap"] = f"{_gap_place(check.gap)} {check.gap.why}"
+    return kept
+
+
+def _gap_place(gap: Gap) -> str:
+    """A prefetch key as it is; of a reference only the resource type, because its id is the patient's."""
+    place = normal_reference(gap.what).split("/", 1)[0]
+    return place if len(place) <= LONGEST_SENTENCE and place.isalnum() else "other"
+
+
+def feedback_row(key: bytes, client: str, item: Feedback, received: datetime) -> Row:
+    """The row of one feedback item; its digest makes a repetition recognisable, `patient_hash` is added in writing."""
+    at = instant(item.at)
+    suggestions = orjson.dumps(item.suggestions).decode()
+    reason = (item.reason_code or "")[:LONGEST_CODE]
+    system = (item.reason_system or "")[:LONGEST_CODE]
+    return {
+        "digest": keyed_hash(key, "feedback", client, item.card, item.outcome, at, suggestions, reason, system),
+        "card": item.card,
+        "client": client,
+        "patient_hash": None,
+        "outcome": item.outcome,
+        "at": at,
+        "received_at": instant(received),
+        "reason_code": reason or None,
+        "reason_system": system or None,
+        "suggestions": suggestions,
+        "comment": item.comment,
+    }
