@@ -55,9 +55,9 @@ def bundle(resources: Iterable[Resource], next_url: str | None = None) -> Resour
     return found
 
 
-def days_ago(days: float) -> str:
+def days_ago(days: float, now: datetime | None = None) -> str:
     """An instant that many days before now (negative: after)."""
-    return (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return ((now or datetime.now(UTC)) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,12 @@ class Chart:
         return body
 
 
-def fusion_chart(report: str = REPORT) -> Chart:
+def fusion_chart(report: str = REPORT, now: datetime | None = None) -> Chart:
     """A new patient whose lumbar fusion should be met with one card."""
     tag = uuid.uuid4().hex[:12]
     subject = {"reference": f"Patient/p{tag}"}
     encounter = {"reference": f"Encounter/e{tag}"}
-    order = surgery_order(tag, FUSION, "L4-L5 posterior lumbar interbody fusion") | {
+    order = surgery_order(tag, FUSION, "L4-L5 posterior lumbar interbody fusion", now) | {
         "subject": subject,
         "encounter": encounter,
         "reasonCode": [concept(LUMBAR_STENOSIS)],
@@ -148,7 +148,7 @@ def fusion_chart(report: str = REPORT) -> Chart:
             "id": f"s{tag}",
             "status": "available",
             "subject": subject,
-            "started": days_ago(20),
+            "started": days_ago(20, now),
             "description": "MRI lumbar spine without contrast",
             "procedureCode": [concept(LUMBAR_MR)],
             "modality": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "MR"}],
@@ -160,8 +160,8 @@ def fusion_chart(report: str = REPORT) -> Chart:
             "subject": subject,
             "category": [radiology],
             "code": concept(LUMBAR_MR),
-            "effectiveDateTime": days_ago(20),
-            "issued": days_ago(19.9),
+            "effectiveDateTime": days_ago(20, now),
+            "issued": days_ago(19.9, now),
             "imagingStudy": [{"reference": f"ImagingStudy/s{tag}"}],
             "conclusion": report.rsplit("IMPRESSION:", 1)[-1].strip(),
             "presentedForm": [{"contentType": "text/plain", "language": "en", "data": text}],
@@ -178,7 +178,9 @@ def fusion_chart(report: str = REPORT) -> Chart:
     return Chart(f"p{tag}", order, resources)
 
 
-def surgery_order(tag: str, code: tuple[str, str, str], text: str | None = None) -> Resource:
+def surgery_order(
+    tag: str, code: tuple[str, str, str], text: str | None = None, now: datetime | None = None
+) -> Resource:
     """A draft ServiceRequest, planned two weeks ahead; the caller adds the subject."""
     return {
         "resourceType": "ServiceRequest",
@@ -187,8 +189,8 @@ def surgery_order(tag: str, code: tuple[str, str, str], text: str | None = None)
         "intent": "order",
         "priority": "routine",
         "code": concept(code, text),
-        "occurrenceDateTime": days_ago(-14),
-        "authoredOn": days_ago(0),
+        "occurrenceDateTime": days_ago(-14, now),
+        "authoredOn": days_ago(0, now),
     }
 
 
