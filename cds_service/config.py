@@ -6,8 +6,6 @@ docs/settings.md is generated from here (`settings_page`).
 """
 
 import difflib
-import os
-import secrets
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -111,10 +109,10 @@ class Settings:
         default="jwt",
         metadata=_about(
             _one_of("jwt", "off"),
-            "How callers prove who they are. `jwt`: every CDS Hooks call carries a signed JWT (CDS Hooks, Trusting CDS"
-            " Clients); the service does not start without `clients_file` and `public_urls`. `off`: nobody is asked; the"
-            " service then listens on loopback only and refuses forwarded headers, so that it cannot stand behind a proxy"
-            " by mistake.",
+            "How callers prove who they are. `jwt`: every CDS Hooks call carries a signed JWT (CDS Hooks, Trusting"
+            " CDS Clients); the service does not start without `clients_file` and `public_urls`. `off`: nobody is"
+            " asked; the service then listens on loopback only and refuses forwarded headers, so that it cannot stand"
+            " behind a proxy by mistake.",
             "jwt",
         ),
     )
@@ -132,8 +130,8 @@ class Settings:
         default=(),
         metadata=_about(
             _urls,
-            "Base URLs under which callers reach the service, as they type them, separated by commas. The `aud` of a JWT"
-            " must be one of these followed by the path of the endpoint, exactly.",
+            "Base URLs under which callers reach the service, as they type them, separated by commas. The `aud` of a"
+            " JWT must be one of these followed by the path of the endpoint, exactly.",
             "https://cds.hospital.example/second-read",
         ),
     )
@@ -141,8 +139,8 @@ class Settings:
         default=("ES384", "RS384"),
         metadata=_about(
             _algorithms,
-            "Signature algorithms accepted in a JWT. ES384 and RS384 are what CDS Hooks recommends; add RS256 or ES256 only"
-            " for a client that can do no better. `none` and symmetric algorithms cannot be allowed.",
+            "Signature algorithms accepted in a JWT. ES384 and RS384 are what CDS Hooks recommends; add RS256 or"
+            " ES256 only for a client that can do no better. `none` and symmetric algorithms cannot be allowed.",
             "ES384,RS384",
         ),
     )
@@ -158,8 +156,8 @@ class Settings:
         default=(),
         metadata=_about(
             _urls,
-            "FHIR base URLs that may be read, separated by commas. A `fhirServer` that is not listed is never contacted, and"
-            " a bearer token is sent to no other origin. Empty: the service lives on prefetch alone.",
+            "FHIR base URLs that may be read, separated by commas. A `fhirServer` that is not listed is never"
+            " contacted, and a bearer token is sent to no other origin. Empty: the service lives on prefetch alone.",
             "https://fhir.hospital.example/R4",
         ),
     )
@@ -175,8 +173,8 @@ class Settings:
         default="silent",
         metadata=_about(
             _one_of("silent", "as-files"),
-            "`silent`: every rule is evaluated and recorded, and no card is returned; a new installation starts like this."
-            " `as-files`: each rule is active or silent as its file says.",
+            "`silent`: every rule is evaluated and recorded, and no card is returned; a new installation starts like"
+            " this. `as-files`: each rule is active or silent as its file says.",
             "as-files",
         ),
     )
@@ -209,8 +207,9 @@ class Settings:
         default=Path("second-read.key"),
         metadata=_about(
             _path,
-            "File that holds that secret. Where it does not exist it is created, readable by its owner alone. Keep it: with"
-            " another key, earlier cards of a patient are no longer recognised. Machines that share a database share it.",
+            "File that holds that secret. Where it does not exist it is created, readable by its owner alone. Keep"
+            " it: with another key, earlier cards of a patient are no longer recognised. Machines that share a"
+            " database share it.",
             "/var/lib/second-read/ledger.key",
         ),
     )
@@ -226,7 +225,8 @@ class Settings:
         default=(),
         metadata=_about(
             _origins,
-            "Origins of browser-based EHRs that may call the CDS Hooks endpoints (CORS), separated by commas. Empty: none.",
+            "Origins of browser-based EHRs that may call the CDS Hooks endpoints (CORS), separated by commas. Empty:"
+            " none.",
             "https://ehr.hospital.example",
         ),
     )
@@ -310,24 +310,6 @@ def check_host(settings: Settings, host: str) -> None:
         )
 
 
-def ledger_secret(settings: Settings) -> bytes:
-    """The masking key of the ledger; makes the key file on the first start. Raises `SettingsError`."""
-    if settings.ledger_key:
-        return settings.ledger_key.encode()
-    path = settings.ledger_key_file
-    try:
-        if not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(32) + "\n")
-        key = path.read_bytes().strip()
-    except OSError as error:
-        raise SettingsError(f"{PREFIX}LEDGER_KEY_FILE: {path} can be neither read nor made: {error.strerror}") from None
-    if len(key) < 32:
-        raise SettingsError(f"{PREFIX}LEDGER_KEY_FILE: {path} holds fewer than 32 characters")
-    return key
-
-
 def settings_page() -> str:
     """docs/settings.md, from the fields above."""
     lines = [
@@ -344,13 +326,10 @@ def settings_page() -> str:
         shown = str(default).lower() if isinstance(default, bool) else default
         lines += [
             f"## {_variable(each.name)}",
-            "",
             each.metadata["doc"],
-            "",
             f"- TOML key: `{each.name}`",
             f"- Default: {f'`{shown}`' if shown not in (None, '') else 'none'}",
             f"- Example: `{each.metadata['example']}`",
-            "",
         ]
     return "\n".join(lines)
 

@@ -1,8 +1,8 @@
 """What operators see: JSON log lines and Prometheus metrics, neither of which can hold patient data.
 
 A log line is an event of fixed words with fields from a closed list; any other field is dropped before it is rendered,
-so that a careless call cannot leak (CDS Hooks, Security and Safety; the comment of a user is PHI). Metrics have labels of
-bounded sets only. With several workers, PROMETHEUS_MULTIPROC_DIR must be set before this module is first imported.
+so that a careless call cannot leak (CDS Hooks, Security and Safety; the comment of a user is PHI). Metrics have labels
+of bounded sets only. With several workers, PROMETHEUS_MULTIPROC_DIR must be set before this module is first imported.
 """
 
 import logging
@@ -21,7 +21,8 @@ from cds_service.model import Card, Gap
 FIELDS: Final = frozenset({
     "event", "level", "timestamp", "client", "tenant", "issuer", "service", "endpoint", "method", "status", "outcome",
     "reason", "error", "where", "rule", "rules", "indicator", "cards", "what", "why", "count", "millis", "stage",
-    "bytes", "host", "port", "pid", "workers", "threads", "auth", "mode", "digest", "fhir_servers", "server", "algorithm",
+    "bytes", "host", "port", "pid", "workers", "threads", "auth", "mode", "digest", "fhir_servers", "server",
+    "algorithm",
 })  # fmt: skip
 LONGEST_VALUE: Final = 200
 PREFETCH_KEYS: Final = frozenset({

@@ -1,0 +1,139 @@
+"""The Flask application: settings, content, ledger and FHIR reader put together, nothing decided.
+
+With `content`, `ledger`, `fhir`, `clock` or `new_uuid` passed in, those are used; otherwise they are made from the
+settings. One application is made per worker process, after the fork, because a ledger and connections cannot be shared.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from flask import Flask, Response, request
+
+from cds_service.auth import authenticate, load_keys
+from cds_service.config import Settings, check_settings
+from cds_service.content import Content, load_content
+from cds_service.gather import Deadline, FhirReader
+from cds_service.ledger import Ledger, ledger_key, open_ledger
+from cds_service.model import AuthenticatedClient, Card, HookRequest
+from cds_service.service import answer
+from cds_service.telemetry import count_ledger_loss, metrics_page
+from cds_service.web import answer_errors, cds_hooks_blueprint
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_uuid() -> str:
+    return str(uuid4())
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one application was put together from; at `app.extensions["second-read"]`."""
+
+    settings: Settings
+    content: Content
+    ledger: Ledger
+    fhir: FhirReader
+
+    def close(self) -> None:
+        """Write what the ledger still holds, and let go of connections."""
+        self.ledger.close()
+        self.fhir.close()
+
+
+def open_settings_ledger(settings: Settings, clock: Callable[[], datetime] = _now) -> Ledger:
+    """The ledger that the settings name; raises `SettingsError` or `LedgerUnavailable`."""
+    key = ledger_key(settings.ledger_key, settings.ledger_key_file)
+    return open_ledger(settings.database_url, key, clock=clock, on_loss=count_ledger_loss)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    content: Content | None = None,
+    ledger: Ledger | None = None,
+    fhir: FhirReader | None = None,
+    clock: Callable[[], datetime] = _now,
+    new_uuid: Callable[[], str] = _new_uuid,
+) -> Flask:
+    """The service as a WSGI application; raises `SettingsError` or `ContentError` when it must not start."""
+    check_settings(settings)
+    keys = load_keys(settings)
+    content = content or load_content(settings.content_dir, settings.rules_mode)
+    ledger = ledger or open_settings_ledger(settings, clock)
+    fhir = fhir or FhirReader(settings.fhir_servers)
+    seconds = settings.deadline_ms / 1000
+
+    def admit(environ: Mapping[str, Any], path: str) -> AuthenticatedClient:
+        return authenticate(environ, path, keys, clock())
+
+    def decide(call: HookRequest, client: AuthenticatedClient) -> tuple[Card, ...]:
+        return answer(
+            call,
+            client,
+            content=content,
+            fhir=fhir,
+            ledger=ledger,
+            deadline=Deadline(seconds),
+            now=clock(),
+            new_uuid=new_uuid,
+        )
+
+    app = Flask("second-read", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.extensions["second-read"] = Parts(settings, content, ledger, fhir)
+    answer_errors(app)
+    app.register_blueprint(
+        cds_hooks_blueprint(content.services, authenticate=admit, answer=decide, keep_feedback=ledger.record_feedback)
+    )
+    _add_operations(app, content, ledger)
+    if settings.cors_origins:
+        _allow_origins(app, settings.cors_origins)
+    if settings.demo:
+        from cds_service.demo import demo_blueprint
+
+        app.register_blueprint(demo_blueprint(content=content, ledger=ledger))
+    return app
+
+
+def _add_operations(app: Flask, content: Content, ledger: Ledger) -> None:
+    """What a load balancer and a monitoring system ask for; none of it holds patient data."""
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return _json({"status": "ok"})
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        ready = ledger.ready()
+        return _json({"ready": ready, "ledger": ready, "ruleset": content.digest}, 200 if ready else 503)
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(metrics_page(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _allow_origins(app: Flask, origins: Sequence[str]) -> None:
+    """CORS for browser-based EHRs (CDS Hooks, Cross-Origin Resource Sharing); without origins nothing is added."""
+
+    @app.after_request
+    def allow(response: Response) -> Response:
+        if request.path.startswith("/cds-services"):
+            response.vary.add("Origin")
+            origin = request.headers.get("Origin")
+            if origin in origins:
+                response.headers["Access-Control-Allow-Origin"] = origin
+                response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+                response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+                response.headers["Access-Control-Max-Age"] = "600"
+        return response
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(body), status, mimetype="application/json")

@@ -1,0 +1,121 @@
+"""gunicorn, embedded: content is loaded and told once, before the fork; ledger and connections are opened after it."""
+
+import gc
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from gunicorn.app.base import BaseApplication
+
+from cds_service.config import Settings, check_host
+
+if TYPE_CHECKING:  # at run time the metrics directory must be set before these are imported
+    from flask import Flask
+
+    from cds_service.content import Content
+
+GRACEFUL_SECONDS = 15
+KEEP_ALIVE_SECONDS = 75  # longer than proxies keep an idle connection, so that it is they who close
+_METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM; raises `SettingsError` or `ContentError` when it must not start."""
+    check_host(settings, host)
+    with tempfile.TemporaryDirectory(prefix="second-read-metrics-") as folder:
+        # prometheus_client decides at its first import whether counts are shared between processes.
+        os.environ.setdefault(_METRICS_FOLDER, folder)
+        _run(settings, host, port)
+
+
+def _run(settings: Settings, host: str, port: int) -> None:
+    from cds_service.app import create_app, open_settings_ledger
+    from cds_service.auth import load_keys
+    from cds_service.content import load_content
+    from cds_service.telemetry import configure_logs
+
+    configure_logs(settings.log_level)
+    load_keys(settings)
+    content = load_content(settings.content_dir, settings.rules_mode)
+    open_settings_ledger(settings).close()  # made or found wanting here, rather than in each worker
+    gc.collect()
+    gc.freeze()  # what is loaded stays shared between the workers: the collector does not touch it again
+    Server(lambda: create_app(settings, content=content), _options(settings, host, port, content)).run()
+
+
+def first_lines(settings: Settings, addresses: list[str], content: "Content") -> Iterator[str]:
+    """What an operator must know of a service that has just started."""
+    yield f"second-read listens on {', '.join(addresses)}"
+    speaks = settings.rules_mode == "as-files"
+    active = [rule.id for rule in content.rules.rules if speaks and rule.status == "active"]
+    silent = [rule.id for rule in content.rules.rules if rule.id not in active]
+    yield f"rules active: {', '.join(active) or 'none'}"
+    yield f"rules silent: {', '.join(silent) or 'none'}"
+    off = "off (loopback only, forwarded calls are refused)"
+    yield f"authentication: {'jwt' if settings.auth == 'jwt' else off}"
+    yield f"FHIR servers that may be read: {', '.join(settings.fhir_servers) or 'none (prefetch alone)'}"
+    if settings.demo:
+        yield f"demo EHR: {addresses[0]}/demo"
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no annotations
+    """A gunicorn that takes its options and its application from here, not from a command line or a file."""
+
+    def __init__(self, make_app: "Callable[[], Flask]", options: dict[str, Any]) -> None:
+        self._make_app = make_app
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Called by gunicorn: hand over the options it knows (some are of later versions)."""
+        for name, value in self._options.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> "Flask":
+        """Called by gunicorn in each worker, after the fork."""
+        return self._make_app()
+
+
+def _options(settings: Settings, host: str, port: int, content: "Content") -> dict[str, Any]:
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def when_ready(arbiter: Any) -> None:
+        addresses = [str(listener).rstrip("/") for listener in arbiter.LISTENERS]
+        for line in first_lines(settings, addresses, content):
+            click.echo(line)
+
+    return {
+        "bind": [address],
+        "worker_class": "gthread",
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "keepalive": KEEP_ALIVE_SECONDS,
+        "graceful_timeout": GRACEFUL_SECONDS,
+        "accesslog": None,  # the path is all it could add, and logs are kept free of whatever a caller writes there
+        "errorlog": "-",
+        "loglevel": "warning",
+        "forwarded_allow_ips": "",
+        "forwarder_headers": "",
+        "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  # gunicorn's own heartbeat file
+        "control_socket_disable": True,
+        "when_ready": when_ready,
+        "worker_exit": _close_parts,
+        "child_exit": _forget_metrics,
+    }
+
+
+def _close_parts(_arbiter: Any, worker: Any) -> None:
+    """A worker ends: what its ledger still holds is written."""
+    app = worker.app.callable
+    if app is not None:
+        app.extensions["second-read"].close()
+
+
+def _forget_metrics(_arbiter: Any, worker: Any) -> None:
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library has no annotation here

@@ -1,0 +1,6 @@
+"""HTTP as CDS Hooks 2.0.1 words it: discovery, order-sign, feedback, and errors as OperationOutcome."""
+
+from cds_service.web.errors import answer_errors
+from cds_service.web.routes import cds_hooks_blueprint
+
+__all__ = ["answer_errors", "cds_hooks_blueprint"]
