@@ -15,14 +15,15 @@ import orjson
 
 from cds_service.errors import LedgerUnavailable
 from cds_service.ledger import past, rows
-from cds_service.ledger.rows import Call, Row
+from cds_service.ledger.keys import normal_patient
+from cds_service.ledger.rows import Call, CallCard, Row
 from cds_service.ledger.store import TOLD_OF_A_VERDICT, UNAVAILABLE, Store
 from cds_service.ledger.writer import TICK_SECONDS, Asked, Writer
 from cds_service.model import AuthenticatedClient, Card, Decision, Feedback, HookRequest, PastCard
 
 MEMORY = timedelta(days=400)  # how far `history` looks back
 MOST_WAITING = 2000  # calls in the queue; about 10 kB each
-LINGER_SECONDS = 0.01
+LINGER_SECONDS = 0.025  # so long another process may not see a card; this one sees it at once
 ANSWER_SECONDS = 5.0  # how long somebody waits for a commit
 PROBE = "(probe)"  # the client of a row that only proves that the database takes rows again
 
@@ -49,7 +50,7 @@ class Ledger:
         self._lock = threading.Lock()
         # Ascends in time and within this process; the low bits keep two processes of one millisecond apart, mostly.
         self._numbers = count((time.time_ns() // 1_000_000) << 20 | (self._process & 0x3FF) << 10)
-        self._on_the_way: dict[str, dict[str, Row]] = {}  # patient hash -> uuid -> card row not yet committed
+        self._on_the_way: dict[tuple[str, str], dict[str, CallCard]] = {}  # of a client's patient, by uuid
         self._irrelevant: Counter[tuple[str, datetime]] = Counter()
         self._counted_at = time.monotonic()
         self._writer = Writer(self._settle, most_waiting=MOST_WAITING, linger=LINGER_SECONDS)
@@ -69,7 +70,7 @@ class Ledger:
         try:
             kept = self._keep(request, client, decisions, cards, millis)
             if self._unusable() or not self._writer.tell(kept):
-                self._forget(kept.cards)
+                self._forget(kept)
                 self._lose(1)
         except Exception as error:  # noqa: BLE001 - the answer is ready; nothing here may cost it
             log.warning("ledger: a call could not be kept: %s", type(error).__name__)
@@ -104,12 +105,14 @@ class Ledger:
         """
         self._check()
         name = rows.client_name(client)
-        patient = rows.patient_hash(self._key, name, patient_id)
         # First what is on the way, then what has arrived: a card that arrives in between is seen twice, never missed.
         waiting: list[Sequence[Any]] = []
-        if patient in self._on_the_way:
+        whose = (name, normal_patient(patient_id))
+        if whose in self._on_the_way:
             with self._lock:
-                waiting = [past.of_card_row(row) for row in self._on_the_way.get(patient, {}).values()]
+                cards = tuple(self._on_the_way.get(whose, {}).values())
+            waiting += [past.on_the_way(card, key=self._key, client=name) for card in cards]
+        patient = rows.patient_hash(self._key, name, patient_id)
         since = rows.instant(self._clock() - MEMORY)
         found = self._store.read(self._store.history, {"patient": patient, "since": since})
         if not found and not waiting:
@@ -163,7 +166,7 @@ class Ledger:
             self._write_calls(calls, counts=self._due_counts(now=bool(asked)))
         finally:
             for call in calls:
-                self._forget(call.cards)
+                self._forget(call)
         problem = self._write_feedback([row for one in asked for row in one.rows])
         for one in asked:
             one.problem = problem if one.rows else None
@@ -172,8 +175,10 @@ class Ledger:
     def _write_calls(self, calls: Sequence[Call], counts: Mapping[tuple[str, datetime], int]) -> None:
         call_rows: list[Row] = []
         verdict_rows: list[Row] = []
+        card_rows: list[Row] = []
         for call in calls:
             try:
+                of_cards = rows.card_rows(self._key, call)
                 of_call, of_verdicts = rows.call_rows(self._key, call)
             except Exception as error:  # noqa: BLE001 - one odd call must not cost the others of its batch
                 log.warning("ledger: a call could not be written down: %s", type(error).__name__)
@@ -181,13 +186,14 @@ class Ledger:
                 continue
             call_rows.append(of_call)
             verdict_rows += of_verdicts
+            card_rows += of_cards
         if not call_rows and not counts:
             return
         try:
             with self._store.writing("quick") as insert:
                 insert("calls", call_rows)
                 insert("verdicts", verdict_rows)
-                insert("cards", [row for call in calls for row in call.cards])
+                insert("cards", card_rows)
                 insert("irrelevant_calls", [
                     {"client": client, "minute": rows.instant(minute), "count": number}
                     for (client, minute), number in counts.items()
@@ -235,25 +241,25 @@ class Ledger:
         cards: Sequence[Card],
         millis: Mapping[str, float],
     ) -> Call:
-        call, name, now = next(self._numbers), rows.client_name(client), self._clock()
-        card_rows: tuple[Row, ...] = ()
-        if cards:
-            card_rows = rows.card_rows(self._key, call, name, request.patient_id, now, cards, decisions)
+        kept = rows.keep(
+            next(self._numbers), request, rows.client_name(client), self._clock(), decisions, cards, millis
+        )
+        if kept.cards:
             with self._lock:
-                waiting = self._on_the_way.setdefault(card_rows[0]["patient_hash"], {})
-                waiting.update((row["uuid"], row) for row in card_rows)
-        return rows.keep(call, request, name, now, decisions, card_rows, millis)
+                waiting = self._on_the_way.setdefault((kept.client, normal_patient(kept.patient_id)), {})
+                waiting.update((card.uuid, card) for card in kept.cards)
+        return kept
 
-    def _forget(self, card_rows: Sequence[Row]) -> None:
-        if not card_rows:
+    def _forget(self, call: Call) -> None:
+        if not call.cards:
             return
-        patient = card_rows[0]["patient_hash"]
+        whose = (call.client, normal_patient(call.patient_id))
         with self._lock:
-            waiting = self._on_the_way.get(patient, {})
-            for row in card_rows:
-                waiting.pop(row["uuid"], None)
+            waiting = self._on_the_way.get(whose, {})
+            for card in call.cards:
+                waiting.pop(card.uuid, None)
             if not waiting:
-                self._on_the_way.pop(patient, None)
+                self._on_the_way.pop(whose, None)
 
     def _lose(self, number: int) -> None:
         if not number:

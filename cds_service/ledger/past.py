@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from cds_service.ledger.rows import Row, reference_hash
+from cds_service.ledger.rows import CallCard, instant, reference_hash
 from cds_service.model import PastCard
 
 
@@ -22,9 +22,16 @@ class Returned(NamedTuple):
     reason_code: str | None = None
 
 
-def of_card_row(row: Row) -> Returned:
-    """A card that is still on its way to the database: nobody can have answered it yet."""
-    return Returned(row["uuid"], row["topic"], row["study_hash"], row["order_hash"], row["rules"], row["returned_at"])
+def on_the_way(card: CallCard, *, key: bytes, client: str) -> Returned:
+    """A card that has not reached the database: nobody can have answered it yet."""
+    return Returned(
+        uuid=card.uuid,
+        topic=card.topic,
+        study_hash=reference_hash(key, "study", client, card.study) if card.study else None,
+        order_hash=reference_hash(key, "order", client, card.order),
+        rules=" ".join(card.rules),
+        returned_at=instant(card.at),
+    )
 
 
 def past_cards(

@@ -31,6 +31,8 @@ SESSION = timedelta(hours=12)  # one signing session: the same decision returns 
 OUTCOMES = ("card", "error", "undetermined", "indicated", "excluded", "not-indicated", "none")  # the first that fits
 LONGEST_SENTENCE = 300
 LONGEST_CODE = 200
+MOST_PLAIN_CHECKS = 10_000
+_plain_checks: dict[str, str] = {}
 SLUG = re.compile(r"[a-z0-9][a-z0-9:._-]{0,63}")
 ERROR_NAME = re.compile(r"[A-Z][A-Za-z]{0,60}(?:Error|Exception|Timeout)")
 
@@ -45,21 +47,37 @@ class CallOrder(NamedTuple):
     digest: str
 
 
+class CallCard(NamedTuple):
+    """What is kept of one card: not its words."""
+
+    uuid: str
+    topic: str
+    study: str | None
+    order: str
+    rules: tuple[str, ...]
+    indicator: str
+    repeated: bool
+    at: datetime
+
+
 class Call(NamedTuple):
     """One relevant call on its way to the writer; small, so that a full queue is a few megabytes."""
 
     call: int
     hook_instance: str
+    patient_id: str
     client: str
     at: datetime
     orders: tuple[CallOrder, ...]
-    cards: tuple[Row, ...]
+    cards: tuple[CallCard, ...]
     millis: tuple[tuple[str, float], ...]
 
 
 def instant(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds: one width, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def client_name(client: AuthenticatedClient) -> str:
@@ -88,7 +106,7 @@ def keep(
     client: str,
     at: datetime,
     decisions: Sequence[Decision],
-    card_rows: tuple[Row, ...],
+    cards: Sequence[Card],
     millis: Mapping[str, float],
 ) -> Call:
     """Let go of everything large or confidential before the call waits in the queue."""
@@ -102,37 +120,15 @@ def keep(
         )
         for decision in decisions
     )
-    return Call(call, request.hook_instance, client, at, orders, card_rows, tuple(millis.items()))
+    kept = tuple([keep_card(card, decisions, at) for card in cards])
+    return Call(call, request.hook_instance, request.patient_id, client, at, orders, kept, tuple(millis.items()))
 
 
-def card_rows(
-    key: bytes,
-    call: int,
-    client: str,
-    patient_id: str,
-    at: datetime,
-    returned: Iterable[Card],
-    decisions: Sequence[Decision],
-) -> tuple[Row, ...]:
-    """The rows of the cards returned; `repeated` where the case already knew the same card of this session."""
-    patient = patient_hash(key, client, patient_id)
-    known = [past for decision in decisions[:1] for past in decision.case.history]
-    return tuple(
-        {
-            "uuid": card.uuid,
-            "call": call,
-            "client": client,
-            "patient_hash": patient,
-            "study_hash": reference_hash(key, "study", client, card.study) if card.study else None,
-            "order_hash": reference_hash(key, "order", client, card.order),
-            "topic": card.topic,
-            "rules": " ".join(card.rules),
-            "indicator": card.indicator,
-            "repeated": int(_repeats(card, known, at)),
-            "returned_at": instant(at),
-        }
-        for card in returned
-    )
+def keep_card(card: Card, decisions: Sequence[Decision], at: datetime) -> CallCard:
+    """What is kept of one card returned; `repeated` where the case already knew the same card of this session."""
+    known = decisions[0].case.history if decisions else ()
+    repeated = _repeats(card, known, at)
+    return CallCard(card.uuid, card.topic, card.study, card.order, card.rules, card.indicator, repeated, at)
 
 
 def _repeats(card: Card, known: Iterable[PastCard], at: datetime) -> bool:
@@ -144,6 +140,30 @@ def _repeats(card: Card, known: Iterable[PastCard], at: datetime) -> bool:
         and at - past.returned < SESSION
         for past in known
     )
+
+
+def card_rows(key: bytes, call: Call) -> list[Row]:
+    """The rows of the cards that one call returned."""
+    if not call.cards:
+        return []
+    patient = patient_hash(key, call.client, call.patient_id)
+    returned_at = instant(call.at)
+    return [
+        {
+            "uuid": card.uuid,
+            "call": call.call,
+            "client": call.client,
+            "patient_hash": patient,
+            "study_hash": reference_hash(key, "study", call.client, card.study) if card.study else None,
+            "order_hash": reference_hash(key, "order", call.client, card.order),
+            "topic": card.topic,
+            "rules": " ".join(card.rules),
+            "indicator": card.indicator,
+            "repeated": int(card.repeated),
+            "returned_at": returned_at,
+        }
+        for card in call.cards
+    ]
 
 
 def call_rows(key: bytes, call: Call) -> tuple[Row, list[Row]]:
@@ -189,7 +209,7 @@ def _verdict_rows(key: bytes, call: Call, order: CallOrder, *, position: int, da
             "because": _because(verdict),
             "says": _says(verdict),
             "indicator": verdict.indicator,
-            "checks": orjson.dumps([_check(check) for check in verdict.checks]).decode(),
+            "checks": "[" + ",".join([_check(check) for check in verdict.checks]) + "]",
             "digest": order.digest,
         }
         for verdict in order.verdicts
@@ -209,14 +229,23 @@ def _because(verdict: Verdict) -> str:
     return verdict.because if SLUG.fullmatch(verdict.because) else ""
 
 
-def _check(check: Check) -> Row:
+def _check(check: Check) -> str:
+    """One check as JSON. Most are neither a finding nor a gap, and the same few come again and again."""
+    if check.finding is None and check.gap is None:
+        name = " ".join((check.role, check.truth, check.id))
+        known = _plain_checks.get(name)
+        if known is None:
+            known = orjson.dumps({"id": check.id, "truth": check.truth, "role": check.role}).decode()
+            if len(_plain_checks) < MOST_PLAIN_CHECKS:
+                _plain_checks[name] = known
+        return known
     kept: Row = {"id": check.id, "truth": check.truth, "role": check.role}
     if check.finding is not None:
         kept["phrase"] = check.finding.phrase or check.finding.concept
         kept["at"] = check.finding.mention
     if check.gap is not None:
         kept["gap"] = f"{_gap_place(check.gap)} {check.gap.why}"
-    return kept
+    return orjson.dumps(kept).decode()
 
 
 def _gap_place(gap: Gap) -> str:
