@@ -342,13 +342,14 @@ class PastCard:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Which rung tied the order to its study and report, and in words why.
+    """Which rungs tied the order to its study, and the study to its report.
 
-    `rung`: order-reference | report-imaging-study | shared-based-on | accession | region-and-recency.
+    Each is one of order-reference | report-imaging-study | shared-based-on | accession | region-and-recency, or "" where
+    there is no study, or no report.
     """
 
     rung: str
-    says: str
+    report_rung: str = ""
 
 
 @dataclass(frozen=True, slots=True)

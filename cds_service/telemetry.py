@@ -38,6 +38,9 @@ _gaps = Counter("second_read_gaps", "What could not be known, and why.", ["what"
 _irrelevant = Counter("second_read_irrelevant_calls", "Order-sign calls without an order that any rule is about.")
 _rule_errors = Counter("second_read_rule_errors", "Rules that failed on a case.", ["rule"])
 _losses = Counter("second_read_ledger_losses", "Records that the ledger could not keep.")
+_not_offered = Counter(
+    "second_read_not_offered", "Second reads that a rule asked for and the site does not offer.", ["subspecialty"]
+)
 _wrong_patient = Counter("second_read_wrong_patient", "Resources of another patient that were dropped. Alarm on any.")
 _feedback = Counter("second_read_feedback", "Feedback received, by outcome.", ["outcome"])
 
@@ -80,6 +83,11 @@ def count_gaps(gaps: Iterable[Gap]) -> None:
         _gaps.labels(gap.what if gap.what in PREFETCH_KEYS else "reference", gap.why).inc()
         if gap.why == "wrong-patient":
             alarm_wrong_patient()
+
+
+def count_not_offered(subspecialty: str) -> None:
+    """A rule asked for a second read that the site does not offer: no card, but somebody should know."""
+    _not_offered.labels(subspecialty).inc()
 
 
 def alarm_wrong_patient() -> None:

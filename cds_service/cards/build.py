@@ -1,0 +1,212 @@
+"""Verdicts as cards: at most one card per response, one suggestion, every word linted at load and every quote literal.
+
+CDS Hooks 2.0.1 §Card Attributes; wording limits from the design (summary at most 139 characters, detail at most 600 in
+at most six bullets). What speaks on one study merges into the strongest rule's card, which names the other reasons.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cds_service.cards.order import ORDER_TEXT, second_read_order
+from cds_service.cards.phrases import cut, escaped, plain, report_words, study_words
+from cds_service.cards.slots import fill, leading_finding, slot_values, summary_line
+from cds_service.cards.words import Client, Words
+from cds_service.model import Card, Case, Decision, Speech, Subspecialty, Verdict
+from cds_service.site import Offer
+
+DETAIL_LONGEST, BULLETS_MOST = 600, 6
+TOPIC_SYSTEM = "http://second-read.org/fhir/CodeSystem/card-topic"
+REASON_SYSTEM = "http://second-read.org/fhir/CodeSystem/override-reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One thing to say: the strongest verdict on one case, and the verdicts that merge into it."""
+
+    case: Case
+    lead: Verdict
+    speech: Speech
+    reader: Subspecialty
+    offer: Offer
+    also: tuple[Speech, ...] = ()
+
+
+def build_cards(
+    decisions: tuple[Decision, ...],
+    speech: Mapping[str, Speech],
+    words: Words,
+    *,
+    client: str = "reference",
+    user: str = "",
+    now: datetime,
+    new_uuid: Callable[[], str],
+    most: int = 1,
+) -> tuple[Card, ...]:
+    """At most `most` cards, the strongest first; () when no active rule speaks or its second read is not offered."""
+    concerns = _merged([c for decision in decisions for c in _concerns(decision, speech, words)])
+    profile = words.clients.get(client) or words.clients.get("reference") or Client("reference")
+    return tuple(_card(concern, words, profile, user, now, new_uuid) for concern in concerns[:most])
+
+
+def not_offered(decisions: tuple[Decision, ...], speech: Mapping[str, Speech], words: Words) -> tuple[str, ...]:
+    """Subspecialties that rules asked for and the site does not offer: to be counted (decision 11)."""
+    wanted = [_reader(d.case, speech[v.rule], words) for d in decisions for v in d.indicated if d.case.study]
+    return tuple(r.id for r in wanted if r and words.site.offer(r.id) is None)
+
+
+def _concerns(decision: Decision, speech: Mapping[str, Speech], words: Words) -> list[Concern]:
+    found = []
+    for verdict in decision.indicated:
+        said = speech[verdict.rule]
+        reader = _reader(decision.case, said, words)
+        offer = words.site.offer(reader.id) if reader else None
+        if reader and offer and decision.case.study:
+            found.append(Concern(decision.case, verdict, said, reader, offer))
+    return found
+
+
+def _reader(case: Case, said: Speech, words: Words) -> Subspecialty | None:
+    return words.routing.route(case.order, case.study, said.route)
+
+
+def _strength(concern: Concern) -> tuple[bool, int]:
+    return (concern.lead.indicator != "warning", concern.speech.rank)
+
+
+def _merged(concerns: list[Concern]) -> list[Concern]:
+    """One concern per study, led by its strongest; a basket's several orders on one study are one concern too."""
+    by_study: dict[str, list[Concern]] = {}
+    for concern in concerns:
+        by_study.setdefault(concern.case.study.reference if concern.case.study else "", []).append(concern)
+    merged = []
+    for group in by_study.values():
+        group.sort(key=_strength)
+        lead = group[0]
+        others = {c.speech.rule: c.speech for c in group[1:] if c.speech.rule != lead.speech.rule}
+        merged.append(Concern(lead.case, lead.lead, lead.speech, lead.reader, lead.offer, tuple(others.values())))
+    return sorted(merged, key=_strength)
+
+
+def topic_of(concern: Concern) -> str:
+    """Letters and digits only, and constant for the same study under the same rule content: an override sticks to it."""
+    study = concern.case.study.reference if concern.case.study else ""
+    major = concern.speech.version.partition(".")[0]
+    seed = "\n".join((concern.speech.concern, major, concern.case.patient.id, study))
+    return "sr" + hashlib.sha256(seed.encode()).hexdigest()[:30]
+
+
+def _card(
+    concern: Concern, words: Words, profile: Client, user: str, now: datetime, new_uuid: Callable[[], str]
+) -> Card:
+    case, said = concern.case, concern.speech
+    values = slot_values(case, concern.lead, concern.reader, concern.offer.turnaround_hours)
+    uuid, topic = new_uuid(), topic_of(concern)
+    wire: dict[str, Any] = {
+        "uuid": uuid,
+        "summary": summary_line(said, values),
+        "indicator": concern.lead.indicator,
+        "detail": detail(concern, values, words, min(profile.detail_characters, DETAIL_LONGEST)),
+        "source": {
+            "label": words.site.label,
+            **({"url": words.site.url} if words.site.url else {}),
+            "topic": {"system": TOPIC_SYSTEM, "code": topic, "display": said.title},
+        },
+    }
+    suggestion = None
+    if profile.suggestions:
+        suggestion = new_uuid()
+        wire["suggestions"] = [_suggestion(concern, words, profile, user, now, suggestion, values)]
+        wire["selectionBehavior"] = profile.selection_behavior
+    reasons = [words.override_reasons[code] for code in said.override_reasons if code in words.override_reasons]
+    if profile.override_reasons and reasons:
+        wire["overrideReasons"] = [{"system": REASON_SYSTEM, "code": r.code, "display": r.display} for r in reasons[:6]]
+    if profile.associated_resource:
+        wire["extension"] = {"davinci-crd.associated-resource": [{"reference": case.order.reference}]}
+    study = case.study.reference if case.study else None
+    rules = (said.rule, *(other.rule for other in concern.also))
+    return Card(uuid, topic, rules, concern.lead.indicator, case.order.reference, study, suggestion, wire)
+
+
+def _suggestion(
+    concern: Concern,
+    words: Words,
+    profile: Client,
+    user: str,
+    now: datetime,
+    uuid: str,
+    values: Mapping[str, str],
+) -> dict[str, Any]:
+    """One create action; its text says exactly what is ordered, for clients that show nothing else."""
+    study = concern.case.study
+    label = concern.reader.label[:1].upper() + concern.reader.label[1:]
+    name = f"Order: Second read – {label}" + (f" ({study_words(study)})" if study else "")
+    question = fill(concern.speech.question, values) or concern.speech.question
+    resource = second_read_order(concern.case, concern.reader, question, user=user, now=now)
+    key = words.site.order_keys.get(profile.name, {}).get(concern.reader.id)
+    if profile.order_code == "site-key" and key:
+        system, _, code = key.rpartition("|")
+        resource["code"] = {"coding": [{"system": system, "code": code}], "text": ORDER_TEXT}
+    action = {"type": "create", "description": name, "resource": resource}
+    return {"label": name, "uuid": uuid, "isRecommended": False, "actions": [action]}
+
+
+def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: int = DETAIL_LONGEST) -> str:
+    """At most six bullets in the design's order; when they do not fit, the least needed words go first."""
+    case, said = concern.case, concern.speech
+    based = _based_on(concern, values)
+    evidence = next((words.evidence[id].says for id in said.evidence if id in words.evidence), "")
+    also = " ".join(plain(other.reason).rstrip(".") + "." for other in concern.also)
+    recipient = concern.offer.recipient
+    accept = (
+        f"a draft order for a {escaped(concern.reader.label)} second read, usually back within "
+        f"{concern.offer.turnaround_hours} h, goes to you for signature; the answer goes to {escaped(recipient)}. "
+        f"Your order is not changed or held."
+    )
+    bullets = {
+        "Why now": fill(said.why, values, escaped),
+        "Based on": based,
+        "Evidence": plain(evidence),
+        "Also": also,
+        "Not checked": _not_checked(case),
+        "If you accept": accept,
+    }
+    for dropped in ("", "Also", "Evidence"):
+        bullets.pop(dropped, None)
+        text = "\n".join(f"* **{name}:** {said}" for name, said in bullets.items() if said)
+        if len(text) <= longest:
+            return text
+    spare = longest - (len(text) - len(bullets["Based on"]))
+    bullets["Based on"] = cut(bullets["Based on"], max(spare, 20))
+    return "\n".join(f"* **{name}:** {said}" for name, said in bullets.items() if said)[:longest]
+
+
+def _based_on(concern: Concern, values: Mapping[str, str]) -> str:
+    case = concern.case
+    if case.study is None:
+        return ""
+    told = escaped(study_words(case.study))
+    told = f"{told} ({report_words(case.report)} report)" if case.report else f"{told} (no report on file)"
+    finding = leading_finding(concern.lead)
+    if finding and "quote" in values and values["quote"] not in concern.speech.why:
+        cited = f'"{escaped(values["quote"])}"'
+        shown = fill(concern.speech.why, values, escaped)
+        if cited not in shown:
+            told += f', {finding.section}: {cited}'
+    return told + "."
+
+
+def _not_checked(case: Case) -> str:
+    """What the reader of the card must not assume."""
+    said = ["images were not analysed"]
+    if case.report and not case.report.reader.known:
+        said.append("the first reader's subspecialty is unknown")
+    if case.order.start is None:
+        said.append("planned date not stated")
+    if any(gap.why == "prefetch-null" for gap in case.gaps):
+        said.append("some of the record was not sent")
+    words = "; ".join(said)
+    return words[:1].upper() + words[1:] + "."
+

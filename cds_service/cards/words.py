@@ -1,0 +1,49 @@
+"""The small content a card is made of, as loaded: evidence, override reasons, and what each client can render."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cds_service.routing import Routing
+from cds_service.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One study that a card may cite: one counted figure with its setting and year, never a range."""
+
+    id: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideReason:
+    """One reason offered for not following a card; `hl7` is its code in the HL7 non-adherence reason codes."""
+
+    code: str
+    display: str
+    hl7: str
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What one EHR can render and accept (cards/clients/<name>.yaml)."""
+
+    name: str
+    selection_behavior: Literal["at-most-one", "any"] = "at-most-one"
+    suggestions: bool = True
+    override_reasons: bool = True
+    detail_characters: int = 600
+    order_code: Literal["standard", "site-key"] = "standard"
+    associated_resource: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Everything that wording needs besides the decision itself."""
+
+    site: Site
+    routing: Routing
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    override_reasons: Mapping[str, OverrideReason] = field(default_factory=dict)
+    clients: Mapping[str, Client] = field(default_factory=dict)

@@ -1,0 +1,147 @@
+"""The small content files, read strictly: services, override reasons, site facts, client profiles, evidence.
+
+Every mistake is noted with its line, its column and the nearest right word; the caller raises them all at once.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from cds_service.cards import Client, OverrideReason
+from cds_service.rules.fields import Field, Vocabulary, read_fields
+from cds_service.rules.source import Node, Sheet, read_yaml
+from cds_service.site import Offer, Site
+
+_EFFECTS = ("quiet-for-study", "quiet-for-encounter", "quiet-for-30-days", "review")
+_SERVICE = {
+    "id": Field("text", "the last part of the service's address", required=True),
+    "hook": Field("choice", "the hook it answers", ("order-sign",), required=True),
+    "title": Field("text", "its name in human words", required=True),
+    "description": Field("text", "what it does", required=True),
+    "usageRequirements": Field("text", "what it needs of the client"),
+    "version": Field("text", "the version of CDS Hooks it speaks"),
+    "hookVersion": Field("text", "the published version of the hook"),
+    "prefetch": Field("mapping", "key to FHIR query template", required=True),
+}
+_REASON = {
+    "code": Field("text", "letters and digits, never changed", required=True),
+    "display": Field("text", "what the clinician reads", required=True),
+    "hl7": Field("text", "the HL7 non-adherence reason code that says the same", required=True),
+    "effect": Field("choice", "what the service does with it", _EFFECTS, required=True),
+}
+_CLIENT = {
+    "name": Field("text", "the file's own name", required=True),
+    "selection_behavior": Field("choice", "of suggestions", ("at-most-one", "any"), required=True),
+    "suggestions": Field("flag", "whether suggestions can be shown", required=True),
+    "override_reasons": Field("flag", "whether override reasons can be shown", required=True),
+    "detail_characters": Field("number", "the longest detail", required=True),
+    "order_code": Field("choice", "how the client makes an order", ("standard", "site-key"), required=True),
+    "associated_resource": Field("flag", "whether cards name their order in an extension", required=True),
+}
+_SITE = {
+    "label": Field("text", "who speaks: the source label of every card", required=True),
+    "url": Field("text", "an absolute address of the source"),
+    "roster": Field("list", "readers whose subspecialty the EHR does not send"),
+    "second_reads": Field("list", "which second reads are offered"),
+    "order_keys": Field("list", "the site's own order keys, by client"),
+}
+_ROSTERED = {
+    "reader": Field("text", "a FHIR reference or an NPI", required=True),
+    "subspecialties": Field("choices", "our subspecialty ids", "subspecialties", required=True),
+}
+_OFFERED = {
+    "subspecialty": Field("choice", "our subspecialty id", "subspecialties", required=True),
+    "by": Field("text", "who reads"),
+    "turnaround": Field("duration", "such as 24 h", required=True),
+    "recipient": Field("text", "who gets the answer"),
+}
+_KEYED = {
+    "client": Field("text", "a client profile", required=True),
+    "subspecialty": Field("choice", "our subspecialty id", "subspecialties", required=True),
+    "key": Field("text", "`system|code` of the local order", required=True),
+}
+
+
+def vocabulary(**lists: frozenset[str]) -> Vocabulary:
+    """The words that a small file may refer to."""
+    return Vocabulary(lists=lists, value_sets={}, parameters={}, used=set())
+
+
+def read_services(path: Path, sheet: Sheet) -> tuple[dict[str, Any], ...]:
+    """The discovery answer's services, as JSON objects."""
+    services = []
+    for item, fields in _items(path, sheet, "services", _SERVICE, vocabulary()):
+        templates = fields.get("prefetch")
+        if isinstance(templates, Node):
+            fields["prefetch"] = {key: str(value) for key, value in templates.plain().items()}
+            for key, template in fields["prefetch"].items():
+                if "?" not in template and "/" not in template:
+                    sheet.wrong(item, "bad-value", f"prefetch '{key}' is no FHIR query")
+        services.append(fields)
+    return tuple(services)
+
+
+def read_override_reasons(path: Path, sheet: Sheet) -> dict[str, OverrideReason]:
+    """The override reasons by code; more than six are refused."""
+    reasons = {}
+    found = _items(path, sheet, "reasons", _REASON, vocabulary())
+    for item, fields in found:
+        if not str(fields.get("code", "")).isalnum():
+            sheet.wrong(item, "bad-value", "an override code holds letters and digits only, so that every EHR can map it")
+        elif len(fields) == len(_REASON):
+            reasons[fields["code"]] = OverrideReason(fields["code"], fields["display"], fields["hl7"])
+    if len(found) > 6:
+        sheet.wrong((1, 1), "bad-value", f"{len(found)} override reasons; at most six are read by anybody")
+    return reasons
+
+
+def read_client(path: Path, sheet: Sheet) -> Client | None:
+    """One client profile; its name is its file's."""
+    root = read_yaml(path, sheet)
+    if root is None:
+        return None
+    fields = read_fields(root, _CLIENT, sheet, vocabulary(), "client")
+    if len(fields) < len(_CLIENT):
+        return None
+    if fields["name"] != path.stem:
+        sheet.wrong(root, "file-name", f"the file is called {path.name}, the client {fields['name']}")
+    fields["detail_characters"] = int(fields["detail_characters"])
+    return Client(**fields)
+
+
+def read_site(path: Path, sheet: Sheet, subspecialties: frozenset[str]) -> Site:
+    """Site facts; what could not be read is left at its default, with the problem noted."""
+    words = vocabulary(subspecialties=subspecialties)
+    root = read_yaml(path, sheet)
+    fields = read_fields(root, _SITE, sheet, words, "site") if root else {}
+    roster = [read_fields(n, _ROSTERED, sheet, words, "roster") for n in fields.get("roster", ())]
+    offered = [read_fields(n, _OFFERED, sheet, words, "second_reads") for n in fields.get("second_reads", ())]
+    keyed = [read_fields(n, _KEYED, sheet, words, "order_keys") for n in fields.get("order_keys", ())]
+    offers = {o["subspecialty"]: _offer(o) for o in offered if "subspecialty" in o and "turnaround" in o}
+    keys: dict[str, dict[str, str]] = {}
+    for entry in (k for k in keyed if len(k) == len(_KEYED)):
+        keys.setdefault(entry["client"], {})[entry["subspecialty"]] = entry["key"]
+    return Site(
+        label=fields.get("label", "Second Read"),
+        url=fields.get("url"),
+        roster={r["reader"]: r["subspecialties"] for r in roster if len(r) == len(_ROSTERED)},
+        offers=offers if "second_reads" in fields else None,
+        order_keys=keys,
+    )
+
+
+def _offer(fields: Mapping[str, Any]) -> Offer:
+    hours = int(cast(timedelta, fields["turnaround"]).total_seconds() // 3600)
+    return Offer(fields.get("by", ""), hours, fields.get("recipient", Offer.__dataclass_fields__["recipient"].default))
+
+
+def _items(
+    path: Path, sheet: Sheet, name: str, fields: Mapping[str, Field], words: Vocabulary
+) -> list[tuple[Node, dict[str, Any]]]:
+    """The entries of a file that is one list under one name."""
+    root = read_yaml(path, sheet)
+    if root is None:
+        return []
+    listed = read_fields(root, {name: Field("list", f"the {name}", required=True)}, sheet, words, path.name).get(name, [])
+    return [(item, read_fields(item, fields, sheet, words, f"{name}[{i}]")) for i, item in enumerate(listed)]

@@ -1,0 +1,259 @@
+"""The story of gathering: prefetch first, then, only if it still matters, reads in waves until nothing useful is missing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from cds_service.gather import attachments, facts
+from cds_service.gather.accessors import Raw, text
+from cds_service.gather.deadline import Deadline
+from cds_service.gather.fhir import FhirCall, FhirReader
+from cds_service.gather.linking import Basis, link
+from cds_service.gather.orders import Basket
+from cds_service.gather.prefetch import REQUIRED, filled, from_request
+from cds_service.gather.record import Facts, Record, facts_of
+from cds_service.gather.references import normal, reference_to
+from cds_service.model import Case, Gap, HookRequest, Order, PastCard, Report, ReportPart
+from cds_service.routing import Routing
+from cds_service.site import Site
+from cds_service.terminology import ValueSets
+
+History = Callable[[tuple[str, ...], tuple[str, ...]], tuple[PastCard, ...]]
+MAX_PAGES = 5  # of one search; a record longer than that is asked for more narrowly
+_STAGING_REGIONS = ("chest", "abdomen", "pelvis", "whole-body")
+# Organs whose imaging of record may carry the neighbouring region's name.
+_ALSO_SHOWN: dict[str, tuple[str, ...]] = {
+    "colorectal": ("pelvis",),
+    "bladder": ("abdomen",),
+    "esophagus": ("abdomen",),
+    "stomach": ("chest",),
+    "gynaecological": ("abdomen",),
+}
+
+
+class Terms(Protocol):
+    """What gathering needs of the content."""
+
+    @property
+    def value_sets(self) -> ValueSets: ...  # noqa: D102
+    @property
+    def routing(self) -> Routing: ...  # noqa: D102
+    @property
+    def prefetch(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def site(self) -> Site: ...  # noqa: D102
+
+
+def cases(
+    request: HookRequest,
+    basket: Basket,
+    *,
+    content: Terms,
+    now: datetime,
+    fhir: FhirReader | None = None,
+    deadline: Deadline | None = None,
+    history: History | tuple[PastCard, ...] = (),
+    settled: Callable[[Case], bool] | None = None,
+) -> tuple[Case, ...]:
+    """One case per relevant draft order. Prefetch is read first; if `settled` holds for every case then, nothing else is.
+
+    Otherwise what is missing is read from the request's FHIR server, side by side, until the deadline. What stays
+    unknown stands in `Case.gaps`; a gap about `fhirServer` says that nothing could be read at all.
+    """
+    record = Record(request)
+    record.gaps += basket.gaps
+    for found in from_request(request, tuple(content.prefetch)).values():
+        record.take(found)
+    known = _assemble(record, basket, content, now, history)
+    if settled and all(settled(case) for case in known):
+        return known
+    wanted = _wanted(record, basket, known, content)
+    if not wanted:
+        return known
+    call = fhir.open(request.fhir, deadline or Deadline(1.0)) if fhir else "no-fhir-server"
+    if isinstance(call, str):
+        record.gaps.append(Gap("fhirServer", call))
+        return _assemble(record, basket, content, now, history)
+    return _read(call, record, basket, known, content, now, history)
+
+
+def _read(
+    call: FhirCall,
+    record: Record,
+    basket: Basket,
+    known: tuple[Case, ...],
+    content: Terms,
+    now: datetime,
+    history: History | tuple[PastCard, ...],
+) -> tuple[Case, ...]:
+    """Ask in waves: what one answer names (a reader, a Binary, a next page) is asked for in the next."""
+    while wanted := _wanted(record, basket, known, content):
+        for place, answer in call.get(wanted).items():
+            record.learn(wanted[place], place, answer)
+        known = _assemble(record, basket, content, now, history)
+    if not call.answered and call.refused:
+        record.gaps.append(Gap("fhirServer", "fhir-refused"))
+        known = _assemble(record, basket, content, now, history)
+    return known
+
+
+def _wanted(record: Record, basket: Basket, known: tuple[Case, ...], content: Terms) -> dict[str, str]:
+    """Places worth reading now, each with its purpose (a prefetch key, `reference`, `reader` or `binary`)."""
+    places: dict[str, str] = {}
+    for key, found in record.received.items():
+        # An OperationOutcome is there to spare a follow-up query, so only what no decision can do without is asked again.
+        if not found.satisfied and found.state != "page" and (found.state != "failed" or key in REQUIRED):
+            places[filled(content.prefetch[key], record.request)] = key
+    for order in basket.relevant:
+        for reference in order.supporting:
+            if _readable(reference) and reference not in record.by_name:
+                places[reference] = "reference"
+    for case in known:
+        places |= _wanted_of_case(record, case)
+    return {place: purpose for place, purpose in places.items() if place not in record.asked}
+
+
+def _wanted_of_case(record: Record, case: Case) -> dict[str, str]:
+    places: dict[str, str] = {}
+    if case.study is None or case.report is None:
+        # A full page without the study is not "no report" (decision 9).
+        for key in REQUIRED:
+            found = record.received.get(key)
+            if found and found.next_url and record.pages.get(key, 0) < MAX_PAGES:
+                places[found.next_url] = key
+    if case.report is None:
+        return places
+    raw = record.by_name.get(case.report.reference, {})
+    if case.study is None or case.study.from_report:
+        places |= {r: "reference" for r in case.report.studies if _readable(r) and r not in record.by_name}
+    reader = case.report.reader
+    if reader.reference and not reader.known and not reader.reference.startswith("#"):
+        if reader.reference not in record.by_name and reader.reference.startswith(("PractitionerRole/", "Practitioner/")):
+            places[reader.reference] = "reference"
+        if reader.reference.startswith("Practitioner/") and not _roles_of(record, reader.reference):
+            places[f"PractitionerRole?practitioner={reader.reference}"] = "reader"
+    inline, elsewhere, _ = attachments.parts_of(raw)
+    if not any(part.origin in ("conclusion", "presentedForm") for part in inline):
+        places |= {normal(url, record.base): "binary" for url in elsewhere}
+    return places
+
+
+def _readable(reference: str) -> bool:
+    return reference.startswith(("ImagingStudy/", "DiagnosticReport/", "Condition/")) or "://" in reference
+
+
+def _roles_of(record: Record, practitioner: str) -> list[Raw]:
+    return [r for r in record.all("PractitionerRole") if reference_to(r, "practitioner", record.base) == practitioner]
+
+
+def _assemble(
+    record: Record, basket: Basket, content: Terms, now: datetime, history: History | tuple[PastCard, ...]
+) -> tuple[Case, ...]:
+    """Every relevant order with what is known of it at this moment."""
+    known = facts_of(record, content.value_sets, basket.raw)
+    linked = [
+        (order, link(order, _regions(order, known), known.studies, known.reports, now)) for order in basket.relevant
+    ]
+    if callable(history):
+        studies = tuple(dict.fromkeys(basis.study.reference for _, basis in linked if basis.study))
+        history = history(studies, tuple(order.reference for order, _ in linked))
+    gaps = record.open_gaps()
+    return tuple(_case(order, basis, known, record, basket, content, now, history, gaps) for order, basis in linked)
+
+
+def _regions(order: Order, known: Facts) -> tuple[str, ...]:
+    """The regions whose imaging an order can rest on; empty where nothing says."""
+    group = order.members[0].group if order.members else ""
+    if order.region and order.region not in ("any", "other"):
+        return (order.region, *_ALSO_SHOWN.get(group, ()))
+    cancer = [m.region for m in order.reason_members if m.value_set == "cancer-conditions" and m.region]
+    cancer += [
+        m.region
+        for condition in known.conditions
+        if condition.clinical not in ("resolved", "inactive", "remission") and condition.verification != "refuted"
+        for m in condition.members
+        if m.value_set == "cancer-conditions" and m.region
+    ]
+    return tuple(dict.fromkeys([*cancer, *_STAGING_REGIONS])) if order.kind != "surgery" else tuple(dict.fromkeys(cancer))
+
+
+def _case(
+    order: Order,
+    basis: Basis,
+    known: Facts,
+    record: Record,
+    basket: Basket,
+    content: Terms,
+    now: datetime,
+    history: tuple[PastCard, ...],
+    gaps: tuple[Gap, ...],
+) -> Case:
+    report, more = _with_words(basis.report, record, content) if basis.report else (None, ())
+    on_file = next((o for o in known.orders_on_file if o.reference == order.reference), None)
+    again = on_file is not None and on_file.status == "active"
+    unchanged = again and on_file is not None and on_file.concept.codings == order.concept.codings and on_file.start == order.start
+    return Case(
+        order=replace(order, first_seen_active=again, renewal=order.renewal or unchanged),
+        as_of=now,
+        patient=known.patient,
+        basket=tuple(o for o in basket.orders if o.reference != order.reference),
+        encounter_class=known.encounter_class,
+        study=basis.study,
+        report=report,
+        link=basis.link,
+        studies=known.studies,
+        reports=basis.others,
+        conditions=known.conditions,
+        procedures=known.procedures,
+        orders_on_file=tuple(o for o in known.orders_on_file if o.reference != order.reference),
+        staging=known.staging,
+        history=history,
+        gaps=gaps + more,
+    )
+
+
+def _with_words(report: Report, record: Record, content: Terms) -> tuple[Report, tuple[Gap, ...]]:
+    """The basis report with its renderings, its addenda's, and its reader's subspecialty."""
+    raw = record.by_name.get(report.reference, {})
+    reader = facts.reader_of(report, _reader_resources(report, raw, record), content.routing, content.site.roster)
+    if report.restricted:
+        return replace(report, reader=reader), (Gap(report.reference, "restricted"),)
+    parts, gaps = _parts(raw, record)
+    for reference in report.addenda:
+        added, more = _parts(record.by_name.get(reference, {}), record)
+        parts += tuple(_as_addendum(part) for part in added if part.origin != "conclusionCode")
+        gaps += more
+    return replace(report, reader=reader, parts=parts), gaps
+
+
+def _parts(raw: Raw, record: Record) -> tuple[tuple[ReportPart, ...], tuple[Gap, ...]]:
+    parts, elsewhere, gaps = attachments.parts_of(raw)
+    for url in elsewhere:
+        found = record.binaries.get(normal(url, record.base))
+        if isinstance(found, ReportPart):
+            parts += (found,)
+        elif isinstance(found, Gap):
+            gaps += (found,)
+    return parts, gaps
+
+
+def _as_addendum(part: ReportPart) -> ReportPart:
+    """A later report's words under the heading that gives them their weight."""
+    content = "ADDENDUM:\n" + part.content if isinstance(part.content, str) else b"ADDENDUM:\n" + part.content
+    return replace(part, content=content)
+
+
+def _reader_resources(report: Report, raw: Raw, record: Record) -> tuple[Raw, ...]:
+    """The interpreter's own resource and the roles of that person."""
+    reference = report.reader.reference
+    if not reference:
+        return ()
+    found = record.find(reference, raw)
+    if reference.startswith("#"):
+        return (found,) if found else ()
+    roles = _roles_of(record, reference) if reference.startswith("Practitioner/") else []
+    if found and text(found, "resourceType") == "PractitionerRole":
+        person = record.find(reference_to(found, "practitioner", record.base), found)
+        return (found, person) if person else (found,)
+    return (*([found] if found else []), *roles)

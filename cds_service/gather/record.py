@@ -1,0 +1,156 @@
+"""The patient's record as one call knows it: prefetch, plus what was read, with every resource of another patient left out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from cds_service.gather import attachments, facts
+from cds_service.gather.accessors import Raw, text
+from cds_service.gather.fhir import Answer
+from cds_service.gather.orders import of_patient, read_order
+from cds_service.gather.prefetch import Received, received
+from cds_service.gather.references import contained, key_of
+from cds_service.model import Condition, Gap, HookRequest, Order, Patient, Procedure, Report, ReportPart, StageObservation, Study
+from cds_service.terminology import ValueSets
+
+# Which prefetch key a resource type belongs to, wherever it came from.
+_OF_PATIENT = frozenset(
+    {
+        "ImagingStudy",
+        "DiagnosticReport",
+        "Condition",
+        "ServiceRequest",
+        "MedicationRequest",
+        "Procedure",
+        "Observation",
+        "Encounter",
+    }
+)
+
+
+@dataclass(slots=True)
+class Record:
+    """Raw resources by name, growing while the call reads; `facts_of` turns it into frozen facts."""
+
+    request: HookRequest
+    received: dict[str, Received] = field(default_factory=dict)
+    by_name: dict[str, Raw] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)  # places read, or tried
+    pages: dict[str, int] = field(default_factory=dict)  # pages taken of one search
+    binaries: dict[str, ReportPart | Gap] = field(default_factory=dict)
+
+    @property
+    def base(self) -> str | None:
+        """The caller's FHIR base."""
+        return self.request.fhir.base if self.request.fhir else None
+
+    def take(self, received: Received) -> None:
+        """Add what one key brought; a later answer for a key replaces its gap, and pages add up."""
+        before = self.received.get(received.key)
+        if before and before.resources and received.state in ("bundle", "page", "resource"):
+            received = replace(received, resources=before.resources + received.resources)
+        self.received[received.key] = received
+        self.add(received.by_name or {}, received.key)
+
+    def learn(self, purpose: str, place: str, answer: Answer) -> None:
+        """Take one FHIR answer for what it was asked for; what did not come becomes a named gap."""
+        self.asked.add(place)
+        before = self.received.get(purpose)
+        if purpose == "binary":
+            gap = Gap("presentedForm", answer.why)
+            self.binaries[place] = attachments.from_binary(answer.body) if answer.body is not None else gap
+        elif before is None:  # a single reference, or the roles of a reader
+            if answer.body is None:
+                self.gaps.append(Gap(place.partition("?")[0] if "?" in place else place, answer.why))
+                return
+            found = received(purpose, answer.body, base=self.base)
+            self.add({**(found.by_name or {}), **({place: answer.body} if found.state == "resource" else {})}, purpose)
+        elif answer.body is not None:
+            self.pages[purpose] = self.pages.get(purpose, 0) + 1
+            self.take(received(purpose, answer.body, base=self.base))
+        else:
+            self.received[purpose] = replace(before, gaps=(*before.gaps, Gap(purpose, answer.why))[-1:])
+
+    def add(self, named: Mapping[str, Raw], key: str) -> None:
+        """Add resources by name, refusing those of another patient (decision 5)."""
+        for name, resource in named.items():
+            if self.belongs(resource):
+                self.by_name[name] = resource
+            else:
+                gap = Gap(key, "wrong-patient")
+                self.gaps.append(gap)
+
+    def belongs(self, resource: Raw) -> bool:
+        """Whether a resource may be used for this patient."""
+        kind = text(resource, "resourceType")
+        if kind == "Patient":
+            return text(resource, "id") == self.request.patient_id
+        return kind not in _OF_PATIENT or of_patient(resource, self.request.patient_id, self.base)
+
+    def all(self, kind: str) -> list[Raw]:
+        """Every resource of one type, each once."""
+        seen: dict[int, Raw] = {}
+        for received in self.received.values():
+            for resource in received.resources:
+                if resource.get("resourceType") == kind and self.belongs(resource):
+                    seen[id(resource)] = resource
+        for resource in self.by_name.values():
+            if resource.get("resourceType") == kind:
+                seen.setdefault(id(resource), resource)
+        unique: dict[str, Raw] = {}
+        for resource in seen.values():
+            unique.setdefault(key_of(resource) or str(id(resource)), resource)
+        return list(unique.values())
+
+    def find(self, reference: str, holder: Raw | None = None) -> Raw | None:
+        """The resource a reference names: contained in its holder, or anywhere in the record."""
+        if reference.startswith("#"):
+            return contained(holder or {}, reference)
+        return self.by_name.get(reference)
+
+    def open_gaps(self) -> tuple[Gap, ...]:
+        """Gaps of the keys that are still unsatisfied, and all others met on the way."""
+        found: list[Gap] = []
+        for received in self.received.values():
+            found += received.gaps
+            if received.state == "page":
+                found.append(Gap(received.key, "page-missing"))
+        return tuple(dict.fromkeys(found + self.gaps))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The record as facts, before any order is linked."""
+
+    patient: Patient
+    encounter_class: str | None
+    studies: tuple[Study, ...]
+    reports: tuple[Report, ...]
+    conditions: tuple[Condition, ...]
+    procedures: tuple[Procedure, ...]
+    orders_on_file: tuple[Order, ...]
+    staging: tuple[StageObservation, ...]
+
+
+def facts_of(record: Record, value_sets: ValueSets, drafts: Iterable[str]) -> Facts:
+    """Every resource of the record as a fact; the draft orders themselves are not on file."""
+    base, patient_id = record.base, record.request.patient_id
+    own = set(drafts)
+    orders = [r for kind in ("ServiceRequest", "MedicationRequest") for r in record.all(kind)]
+    on_file = [r for r in orders if key_of(r) not in own or text(r, "status") not in ("draft", "")]
+    stages = [facts.stage_of(r, value_sets) for r in record.all("Observation")]
+    return Facts(
+        patient=facts.patient_of(next(iter(record.all("Patient")), None), patient_id),
+        encounter_class=facts.encounter_class(next(iter(_encounters(record)), None)),
+        studies=tuple(facts.study_of(r, value_sets, base) for r in record.all("ImagingStudy")),
+        reports=tuple(facts.report_of(r, value_sets, base) for r in record.all("DiagnosticReport")),
+        conditions=tuple(facts.condition_of(r, value_sets) for r in record.all("Condition")),
+        procedures=tuple(facts.procedure_of(r, value_sets) for r in record.all("Procedure")),
+        orders_on_file=tuple(read_order(r, value_sets, base, record.by_name) for r in on_file),
+        staging=tuple(stage for stage in stages if stage),
+    )
+
+
+def _encounters(record: Record) -> list[Raw]:
+    wanted = record.request.encounter_id
+    return [r for r in record.all("Encounter") if not wanted or text(r, "id") == wanted]

@@ -1,0 +1,81 @@
+"""FHIR references brought to one form, so that two spellings of one resource compare equal.
+
+Relative (`Patient/1`), absolute on the caller's own server, versioned (`…/_history/2`), contained (`#a`) and
+`urn:uuid:` references all occur in one basket (FHIR R4 §2.3.0). An absolute reference to another server keeps its full
+address and so never equals one of ours.
+"""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from cds_service.gather.accessors import Raw, child, children, text
+
+_HISTORY = re.compile(r"/_history/[^/]+/?\Z")
+_RELATIVE = re.compile(r"[A-Z][A-Za-z]+/[^/?#\s]+\Z")
+
+
+def same_base(one: str, other: str) -> bool:
+    """Whether two FHIR base addresses are one: scheme and host in any case, path exactly, no trailing slash."""
+    left, right = urlsplit(one.rstrip("/")), urlsplit(other.rstrip("/"))
+    return (left.scheme.lower(), left.netloc.lower(), left.path) == (
+        right.scheme.lower(),
+        right.netloc.lower(),
+        right.path,
+    )
+
+
+def normal(reference: str, base: str | None = None) -> str:
+    """`Type/id` for a relative reference or an absolute one under `base`; any other reference as it was sent."""
+    reference = _HISTORY.sub("", reference.strip())
+    if _RELATIVE.match(reference):
+        return reference
+    parts = reference.rsplit("/", 2)
+    if base and len(parts) == 3 and same_base(parts[0], base):
+        return f"{parts[1]}/{parts[2]}"
+    return reference
+
+
+def reference_to(node: object, name: str, base: str | None = None) -> str:
+    """The normal form of the one reference at `name`; "" where there is none."""
+    return normal(text(child(node, name), "reference"), base) if child(node, name) else ""
+
+
+def references_to(node: object, name: str, base: str | None = None) -> tuple[str, ...]:
+    """The normal forms of all literal references at `name`."""
+    return tuple(normal(found, base) for item in children(node, name) if (found := text(item, "reference")))
+
+
+def logical_identifiers(node: object, name: str) -> tuple[str, ...]:
+    """The identifiers of logical references at `name` (HL7 Europe sends `basedOn` so), as `system|value`."""
+    found = []
+    for item in children(node, name):
+        identifier = child(item, "identifier")
+        if value := text(identifier, "value"):
+            found.append(f"{text(identifier, 'system')}|{value}")
+    return tuple(found)
+
+
+def key_of(resource: Raw) -> str:
+    """`Type/id` of a resource, or "" where it has no id."""
+    kind, id = text(resource, "resourceType"), text(resource, "id")
+    return f"{kind}/{id}" if kind and id else ""
+
+
+def contained(resource: Raw, reference: str) -> Raw | None:
+    """The resource inside `resource` that `#id` names."""
+    if not reference.startswith("#"):
+        return None
+    return next((item for item in children(resource, "contained") if text(item, "id") == reference[1:]), None)
+
+
+def index(entries: list[Any], base: str | None) -> dict[str, Raw]:
+    """Bundle entries by every name that may point at them: `Type/id` and fullUrl."""
+    found: dict[str, Raw] = {}
+    for entry in entries:
+        resource = child(entry, "resource")
+        if key := key_of(resource):
+            found[key] = resource
+        if resource and (url := text(entry, "fullUrl")):
+            found.setdefault(normal(url, base), resource)
+    return found

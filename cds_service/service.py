@@ -1,0 +1,113 @@
+"""The story of one call: triage, gather, read, decide, word, record. Also `decide_case`, which tests and replays share."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from cds_service import gather, reading, rules, telemetry
+from cds_service.cards import build_cards, not_offered
+from cds_service.content import Content
+from cds_service.errors import PrefetchRequired
+from cds_service.gather import Deadline, FhirReader
+from cds_service.gather.prefetch import REQUIRED
+from cds_service.ledger import Ledger
+from cds_service.model import AuthenticatedClient, Card, Case, Decision, HookRequest, Outcome
+
+_ENDED_EARLY = (Outcome.EXCLUDED, Outcome.NOT_INDICATED)
+
+
+def answer(
+    request: HookRequest,
+    client: AuthenticatedClient,
+    *,
+    content: Content,
+    fhir: FhirReader | None,
+    ledger: Ledger,
+    deadline: Deadline,
+    now: datetime,
+    new_uuid: Callable[[], str],
+) -> tuple[Card, ...]:
+    """Answer one order-sign call: at most one card, always a ledger entry.
+
+    Raises `PrefetchRequired` when no relevant order could be decided for lack of prefetch and nothing could be read.
+    """
+    basket = gather.orders(request, content.value_sets)  # triage: most calls end here
+    if not basket.relevant:
+        telemetry.count_gaps(basket.gaps)
+        ledger.count_irrelevant(client)
+        return ()
+    watch = Stopwatch()
+    cases = gather.cases(
+        request,
+        basket,
+        content=content,
+        fhir=fhir,
+        deadline=deadline,
+        now=now,
+        history=lambda studies, orders: ledger.history(client, request.patient_id, studies, orders),
+        settled=lambda case: rules.settle(case, content.rules, content.routing) is not None,
+    )
+    watch.lap("gather")
+    decisions = tuple(decide_case(case, content) for case in cases)
+    watch.lap("decide")
+    cards = build_cards(
+        decisions, content.rules.speech, content.words, client=client.profile, user=request.user_id, now=now,
+        new_uuid=new_uuid,
+    )  # fmt: skip
+    watch.lap("word")
+    ledger.record(request, client, decisions, cards, watch.millis)
+    _measure(decisions, content, watch.millis)
+    if not cards:
+        _demand_prefetch(decisions)
+    return cards
+
+
+def _measure(decisions: tuple[Decision, ...], content: Content, millis: dict[str, float]) -> None:
+    telemetry.count_gaps(gap for gap in dict.fromkeys(g for d in decisions for g in d.case.gaps))
+    telemetry.observe_stages(millis)
+    for subspecialty in not_offered(decisions, content.rules.speech, content.words):
+        telemetry.count_not_offered(subspecialty)
+
+
+def decide_case(case: Case, content: Content) -> Decision:
+    """Every relevant rule on one case. Exclusions that need no report come first; only then is the report read."""
+    if early := rules.settle(case, content.rules, content.routing):
+        return early
+    return rules.decide(read_case(case, content), content.rules, content.routing)
+
+
+def read_case(case: Case, content: Content) -> Case:
+    """The case with its basis report read; reading the same words again is a look-up."""
+    if case.report is None or case.report.reading is not None:
+        return case
+    found = reading.read(case.report.parts, content.lexicon)
+    return replace(case, report=replace(case.report, reading=found), gaps=case.gaps + found.gaps)
+
+
+def _demand_prefetch(decisions: tuple[Decision, ...]) -> None:
+    """412 only if no relevant order could be decided and nothing could be read (decision 7)."""
+    outcomes = {v.outcome for d in decisions for v in d.verdicts}
+    if not outcomes or outcomes - {Outcome.UNDETERMINED}:
+        return
+    gaps = tuple(gap for decision in decisions for gap in decision.case.gaps)
+    unreadable = next((gap.why for gap in gaps if gap.what == "fhirServer"), None)
+    keys = tuple(key for key in REQUIRED if any(gap.what == key for gap in gaps))
+    if unreadable and keys:
+        raise PrefetchRequired(keys, unreadable)
+
+
+class Stopwatch:
+    """Milliseconds by stage."""
+
+    __slots__ = ("_last", "millis")
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self.millis: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        """End one stage."""
+        now = time.perf_counter()
+        self.millis[stage] = (now - self._last) * 1000
+        self._last = now

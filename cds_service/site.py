@@ -1,0 +1,28 @@
+"""What a site knows of itself: who its readers are, which second reads it offers, and how its orders are keyed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One second read that the site offers: who does it, how long it takes, who gets the answer."""
+
+    by: str = ""
+    turnaround_hours: int = 24
+    recipient: str = "the ordering clinician"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Site facts (decision 11). `offers` None: every subspecialty is offered on the usual terms."""
+
+    label: str
+    url: str | None = None  # absolute; where the source line of a card leads
+    roster: dict[str, tuple[str, ...]] = field(default_factory=dict)  # reference or NPI -> subspecialty ids
+    offers: Mapping[str, Offer] | None = None
+    order_keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # client -> subspecialty -> local order key
+
+    def offer(self, subspecialty: str) -> Offer | None:
+        """The terms of that second read, or None where the site does not offer it: then no card is returned."""
+        return Offer() if self.offers is None else self.offers.get(subspecialty)
