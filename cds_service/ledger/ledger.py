@@ -173,36 +173,29 @@ class Ledger:
             one.done.set()
 
     def _write_calls(self, calls: Sequence[Call], counts: Mapping[tuple[str, datetime], int]) -> None:
-        call_rows: list[Row] = []
-        verdict_rows: list[Row] = []
-        card_rows: list[Row] = []
+        written: list[rows.Written] = []
         for call in calls:
             try:
-                of_cards = rows.card_rows(self._key, call)
-                of_call, of_verdicts = rows.call_rows(self._key, call)
+                written.append(rows.written(self._key, call))
             except Exception as error:  # noqa: BLE001 - one odd call must not cost the others of its batch
                 log.warning("ledger: a call could not be written down: %s", type(error).__name__)
                 self._lose(1)
-                continue
-            call_rows.append(of_call)
-            verdict_rows += of_verdicts
-            card_rows += of_cards
-        if not call_rows and not counts:
+        if not written and not counts:
             return
         try:
             with self._store.writing("quick") as insert:
-                insert("calls", call_rows)
-                insert("verdicts", verdict_rows)
-                insert("cards", card_rows)
+                insert("calls", [one.call for one in written])
+                insert("verdicts", [row for one in written for row in one.verdicts])
+                insert("cards", [row for one in written for row in one.cards])
                 insert("irrelevant_calls", [
                     {"client": client, "minute": rows.instant(minute), "count": number}
                     for (client, minute), number in counts.items()
                 ])  # fmt: skip
             self._failing = False
         except UNAVAILABLE as error:
-            log.warning("ledger: %d calls lost: %s", len(call_rows), type(error).__name__)
+            log.warning("ledger: %d calls lost: %s", len(written), type(error).__name__)
             self._failing = True
-            self._lose(len(call_rows))
+            self._lose(len(written))
             with self._lock:
                 self._irrelevant.update(counts)
 

@@ -142,66 +142,33 @@ def _repeats(card: Card, known: Iterable[PastCard], at: datetime) -> bool:
     )
 
 
-def card_rows(key: bytes, call: Call) -> list[Row]:
-    """The rows of the cards that one call returned."""
-    if not call.cards:
-        return []
-    patient = patient_hash(key, call.client, call.patient_id)
-    returned_at = instant(call.at)
-    return [
-        {
-            "uuid": card.uuid,
-            "call": call.call,
-            "client": call.client,
-            "patient_hash": patient,
-            "study_hash": reference_hash(key, "study", call.client, card.study) if card.study else None,
-            "order_hash": reference_hash(key, "order", call.client, card.order),
-            "topic": card.topic,
-            "rules": " ".join(card.rules),
-            "indicator": card.indicator,
-            "repeated": int(card.repeated),
-            "returned_at": returned_at,
-        }
-        for card in call.cards
-    ]
+class Written(NamedTuple):
+    """One call as rows of the tables."""
+
+    call: Row
+    verdicts: list[Row]
+    cards: list[Row]
 
 
-def call_rows(key: bytes, call: Call) -> tuple[Row, list[Row]]:
-    """The row of one call and the rows of its verdicts."""
+def written(key: bytes, call: Call) -> Written:
+    """The rows of one call, its verdicts and its cards; done on the writer's thread."""
     day = call.at.astimezone(UTC).date().isoformat()
     hook = hook_hash(key, call.hook_instance)
-    rows = [
-        row
-        for position, order in enumerate(call.orders)
-        for row in _verdict_rows(key, call, order, position=position, day=day, hook=hook)
-    ]
-    gaps = Counter(f"{_gap_place(gap)} {gap.why}" for order in call.orders for gap in order.gaps)
-    outcomes = {row["outcome"] for row in rows}
-    return {
-        "call": call.call,
-        "hook_hash": hook,
-        "client": call.client,
-        "day": day,
-        "outcome": "card" if call.cards else next((o for o in OUTCOMES if o in outcomes), "none"),
-        "orders": len(call.orders),
-        "cards": len(call.cards),
-        "gaps": orjson.dumps(gaps).decode(),
-        "millis": orjson.dumps({stage: round(value, 3) for stage, value in call.millis}).decode(),
-        "digest": call.orders[0].digest if call.orders else "",
-    }, rows
+    hashes: dict[tuple[str, str | None], str | None] = {("study", None): None}
 
+    def hashed(kind: str, reference: str | None) -> str | None:
+        if (kind, reference) not in hashes:
+            hashes[kind, reference] = reference_hash(key, kind, call.client, reference or "")
+        return hashes[kind, reference]
 
-def _verdict_rows(key: bytes, call: Call, order: CallOrder, *, position: int, day: str, hook: str) -> list[Row]:
-    order_hash = reference_hash(key, "order", call.client, order.order)
-    study_hash = reference_hash(key, "study", call.client, order.study) if order.study else None
-    return [
+    verdicts = [
         {
             "call": call.call,
             "hook_hash": hook,
             "day": day,
             "position": position,
-            "order_hash": order_hash,
-            "study_hash": study_hash,
+            "order_hash": hashed("order", order.order),
+            "study_hash": hashed("study", order.study),
             "rule": verdict.rule,
             "version": verdict.version,
             "status": verdict.status,
@@ -212,8 +179,41 @@ def _verdict_rows(key: bytes, call: Call, order: CallOrder, *, position: int, da
             "checks": "[" + ",".join([_check(check) for check in verdict.checks]) + "]",
             "digest": order.digest,
         }
+        for position, order in enumerate(call.orders)
         for verdict in order.verdicts
     ]
+    patient = patient_hash(key, call.client, call.patient_id) if call.cards else None
+    cards = [
+        {
+            "uuid": card.uuid,
+            "call": call.call,
+            "client": call.client,
+            "patient_hash": patient,
+            "study_hash": hashed("study", card.study),
+            "order_hash": hashed("order", card.order),
+            "topic": card.topic,
+            "rules": " ".join(card.rules),
+            "indicator": card.indicator,
+            "repeated": int(card.repeated),
+            "returned_at": instant(call.at),
+        }
+        for card in call.cards
+    ]
+    gaps = Counter(f"{_gap_place(gap)} {gap.why}" for order in call.orders for gap in order.gaps)
+    outcomes = {verdict["outcome"] for verdict in verdicts}
+    row = {
+        "call": call.call,
+        "hook_hash": hook,
+        "client": call.client,
+        "day": day,
+        "outcome": "card" if cards else next((outcome for outcome in OUTCOMES if outcome in outcomes), "none"),
+        "orders": len(call.orders),
+        "cards": len(cards),
+        "gaps": orjson.dumps(gaps).decode() if gaps else "{}",
+        "millis": orjson.dumps({stage: round(value, 3) for stage, value in call.millis}).decode(),
+        "digest": call.orders[0].digest if call.orders else "",
+    }
+    return Written(row, verdicts, cards)
 
 
 def _says(verdict: Verdict) -> str:
