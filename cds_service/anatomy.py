@@ -186,7 +186,7 @@ _REGION_WORDS: tuple[tuple[str, str], ...] = (
     ("chest", r"left (?:upper|lower) lobe|lingula\w*"),
     ("breast", r"breasts?|mammogra\w+|mammary|lumpectom\w+|mastectom\w+"),
     ("abdomen", r"abdom\w+|liver|hepat\w+|pancrea\w+|kidneys?|renal|nephr\w+|adrenal\w*|spleen|splenic|stomach"),
-    ("abdomen", r"gastr\w+|bowel|colon|colonic|colectom\w+|sigmoid|ca?ecum|gallbladder|bile duct|biliary"),
+    ("abdomen", r"gastr\w+|intestin\w+|bowel|colon|colonic|colectom\w+|sigmoid|ca?ecum|gallbladder|bile duct|biliary"),
     ("abdomen", r"retroperiton\w+|duoden\w+|ureter\w*"),
     ("pelvis", r"pelvi[sc]|prostat\w+|bladder|uter(?:us|ine)|ovar\w+|endometri\w+|adnexa\w*|rect(?:um|al)"),
     ("pelvis", r"vagin\w+|vulv\w+|testi[sc]\w*|scrot\w+|hysterectom\w+|seminal vesicles?|an(?:us|al)"),

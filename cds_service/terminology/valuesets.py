@@ -1,0 +1,225 @@
+"""The code lists of fhir_profiles/valuesets, loaded once and immutable after."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from cds_service.errors import ContentError, Problem
+from cds_service.model import Coding, Member
+from cds_service.terminology.cancer_regions import place_cancers
+from cds_service.terminology.index import Codes, keys_of
+from cds_service.terminology.local_codes import LocalCode, read_local_codes
+from cds_service.terminology.phrases import OrderPhrases, load_order_phrases
+
+EXTENSION = "http://second-read.org/fhir/StructureDefinition/member-"
+VALUE_SET = "http://second-read.org/fhir/ValueSet/"
+REGIONS = frozenset(
+    (
+        "spine", "brain", "neck", "chest", "heart", "abdomen", "pelvis", "breast", "msk", "vascular", "neurovascular",
+        "whole-body", "other",
+    )
+)  # fmt: skip
+_ONE = {"group", "modality", "match", "needs-cancer", "trait"}
+_MATCHES = {"exact", "prefix", "subsumes"}
+_REGION_SETS = ("body-regions", "imaging-loinc-by-region")
+_Key = tuple[str, str, str]  # value set, system, code
+
+
+class ValueSets:
+    """Everything a code can mean to us. Immutable; each look-up is a few dictionary reads."""
+
+    __slots__ = ("_body_parts", "_codes", "_modalities", "_phrases", "_regions", "_traits", "names")
+
+    def __init__(
+        self,
+        codes: dict[str, Codes],
+        regions: dict[_Key, tuple[str, ...]],
+        modalities: dict[_Key, str],
+        traits: dict[_Key, str],
+        body_parts: dict[str, tuple[str, ...]],
+        phrases: OrderPhrases,
+    ) -> None:
+        self.names = frozenset(codes)
+        self._codes: Mapping[str, Codes] = MappingProxyType(codes)
+        self._regions = regions
+        self._modalities = modalities
+        self._traits = traits
+        self._body_parts = body_parts
+        self._phrases = phrases
+
+    def find(self, value_set: str, codings: Iterable[Coding]) -> Member | None:
+        """What the value set says of the first coding it lists, else of the longest prefix; None when it knows none."""
+        return self._codes[value_set].find(keys_of(codings))
+
+    def find_any(self, value_sets: Sequence[str], codings: Iterable[Coding]) -> tuple[Member, ...]:
+        """At most one member of each value set, in the order the sets are named."""
+        keys = keys_of(codings)
+        if not keys:
+            return ()
+        found = (self._codes[name].find(keys) for name in value_sets)
+        return tuple(member for member in found if member is not None)
+
+    def find_text(self, text: str) -> tuple[Member, ...]:
+        """What the words of an order name, when no code does: drugs by ingredient name first, then order phrases."""
+        return self._phrases.find(text)
+
+    def regions(self, codings: Iterable[Coding]) -> tuple[str, ...]:
+        """Region keys of imaging codes, body sites, and DICOM Body Part Examined strings (`LSPINE`) of any system."""
+        found: dict[str, None] = {}
+        for coding in codings:
+            members = self.find_any(_REGION_SETS, (coding,))
+            for member in members:
+                found.update(dict.fromkeys(self._regions.get((member.value_set, member.system, member.code), ())))
+            if not members:
+                found.update(dict.fromkeys(self._body_parts.get(coding.code.upper(), ())))
+        return tuple(found)
+
+    def modalities(self, codings: Iterable[Coding]) -> tuple[str, ...]:
+        """DICOM modality codes that imaging codes stand for; a modality code stands for itself."""
+        found: dict[str, None] = {}
+        for member in (self.find_any(("imaging-modality", "imaging-loinc-by-region"), (c,)) for c in codings):
+            for one in member:
+                modality = self._modalities.get((one.value_set, one.system, one.code))
+                found[modality or one.code] = None
+        return tuple(code for code in found if code)
+
+    def trait(self, member: Member) -> str:
+        """What the value set adds on a member: `silent`, `ingredient`, a RADS category, an intended use; or nothing."""
+        return self._traits.get((member.value_set, member.system, member.code), "")
+
+    def groups(self, value_set: str) -> frozenset[str]:
+        """The groups of a value set, for whoever checks content that names them."""
+        return frozenset(self._codes[value_set].groups)
+
+    def members(self, value_set: str) -> tuple[Member, ...]:
+        """Every member of a value set, exact codes first."""
+        codes = self._codes[value_set]
+        return (*codes.exact.values(), *codes.prefixes.values())
+
+
+class _Reading:
+    """What has been read so far, while value sets are being loaded."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, Codes] = {}
+        self.regions: dict[_Key, tuple[str, ...]] = {}
+        self.modalities: dict[_Key, str] = {}
+        self.traits: dict[_Key, str] = {}
+        self.body_parts: dict[str, tuple[str, ...]] = {}
+        self.problems: list[Problem] = []
+
+    def file(self, path: Path) -> None:
+        """Read one ValueSet; one with an id ending in `-snomed` belongs to the set of that name without it."""
+        try:
+            raw = path.read_bytes()
+            resource = orjson.loads(raw)
+            includes = resource["compose"]["include"] if resource["resourceType"] == "ValueSet" else None
+            id = str(resource["id"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.problems.append(Problem(path.name, 1, 1, "not-a-value-set", f"not a FHIR ValueSet: {error!r}"))
+            return
+        if id != path.stem or not isinstance(includes, list):
+            self.problems.append(
+                Problem(path.name, 1, 1, "wrong-id", f"id '{id}' must be the file name, and compose be given")
+            )
+            return
+        name = id.removesuffix("-snomed")
+        codes = self.codes.setdefault(name, Codes())
+        for include in includes:
+            try:
+                if "valueSet" not in include:
+                    self.include(name, codes, include)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                line = _line_of(raw, include)
+                self.problems.append(Problem(path.name, line, 1, "bad-include", f"unreadable include: {error!r}"))
+
+    def include(self, name: str, codes: Codes, include: dict[str, Any]) -> None:
+        """Index the concepts of one include; its extensions hold for each of them."""
+        said: dict[str, str] = {}
+        regions: list[str] = []
+        for one in include.get("extension", ()):
+            what = one["url"].removeprefix(EXTENSION)
+            value = one["valueCode"] if "valueCode" in one else one["valueString"]
+            if what == "region":
+                if value not in REGIONS:
+                    raise ValueError(f"unknown region '{value}'")
+                regions.append(value)
+            elif what in _ONE:
+                said[what] = value
+            else:
+                raise ValueError(f"unknown extension '{one['url']}'")
+        match = said.get("match", "exact")
+        if match not in _MATCHES:
+            raise ValueError(f"unknown match '{match}'")
+        system = include["system"]
+        group, region, needs = said.get("group", ""), regions[0] if regions else None, "needs-cancer" in said
+        modality, trait, several = said.get("modality"), said.get("trait"), tuple(regions)
+        for concept in include["concept"]:
+            code = concept["code"]
+            codes.add(Member(name, group, code, system, concept.get("display", ""), region, needs), match)
+            key = (name, system, code)
+            if several:
+                self.regions[key] = several
+                for designation in concept.get("designation", ()):
+                    self.body_parts[designation["value"]] = several
+            if modality:
+                self.modalities[key] = modality
+            if trait:
+                self.traits[key] = trait
+
+    def local(self, code: LocalCode) -> None:
+        """Index a site's own code; it stands before a shipped one."""
+        self.codes[code.member.value_set].add(code.member, code.match)
+        if code.member.region:
+            self.regions[code.member.value_set, code.member.system, code.member.code] = (code.member.region,)
+
+
+def load_value_sets(
+    folder: Path, local: Path | None = None, *, cards: Path | None = None, without_snomed: bool = False
+) -> ValueSets:
+    """The value sets of `folder`, with the site's own codes (`local/*.csv`) over them.
+
+    `folder/snomed/` holds what needs a SNOMED CT licence: leave it out by `without_snomed`, or by deleting it. Order
+    phrases and cancer regions are read from `cards`, by default the folder of that name beside `fhir_profiles`. Raises
+    ContentError with every problem of the value sets at once.
+    """
+    reading = _Reading()
+    for path in sorted(folder.glob("*.json")):
+        reading.file(path)
+    if not without_snomed:
+        for path in sorted((folder / "snomed").glob("*.json")):
+            reading.file(path)
+    if not reading.codes and not reading.problems:
+        reading.problems.append(Problem(str(folder.name), 1, 1, "no-value-sets", "the folder holds no ValueSet"))
+    if local is not None and not reading.problems:
+        groups = {name: codes.groups for name, codes in reading.codes.items()}
+        found, problems = read_local_codes(local, groups, REGIONS)
+        reading.problems.extend(problems)
+        for code in found:
+            reading.local(code)
+    if reading.problems:
+        raise ContentError(tuple(reading.problems))
+    cards = cards or folder.parent.parent / "cards"
+    place_cancers(cards / "cancer-regions.yaml", reading.codes.setdefault("cancer-conditions", Codes()), REGIONS)
+    ingredients = [
+        member
+        for member in reading.codes.get("oncology-systemic-therapy", Codes()).exact.values()
+        if reading.traits.get((member.value_set, member.system, member.code)) == "ingredient"
+    ]
+    words = load_order_phrases(
+        cards / "order-phrases.yaml", {n: frozenset(c.groups) for n, c in reading.codes.items()}, ingredients, REGIONS
+    )
+    return ValueSets(reading.codes, reading.regions, reading.modalities, reading.traits, reading.body_parts, words)
+
+
+def _line_of(raw: bytes, include: object) -> int:
+    """The line where an include's first code stands in the file, or 1."""
+    concepts = include.get("concept") if isinstance(include, dict) else None
+    first = (
+        concepts[0].get("code") if isinstance(concepts, list) and concepts and isinstance(concepts[0], dict) else None
+    )
+    at = raw.find(f'"{first}"'.encode()) if first else -1
+    return raw.count(b"\n", 0, at) + 1 if at >= 0 else 1
