@@ -26,7 +26,7 @@ def parse(body: bytes) -> Any:
         if body.startswith(_BYTE_ORDER_MARK):
             return parse(body.removeprefix(_BYTE_ORDER_MARK))
         where = f" (line {error.lineno}, column {error.colno})" if body else " (the body is empty)"
-        expected = "nesting of at most 1024 levels" if "ecursion" in error.msg else "a JSON document in UTF-8"
+        expected = "nesting of at most 1024 levels" if "depth" in error.msg else "a JSON document in UTF-8"
         raise BadRequest((Issue("$", expected + where),)) from None
 
 

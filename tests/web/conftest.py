@@ -1,0 +1,83 @@
+"""The web room alone: what decides and what records are stand-ins that remember how they were called."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from validity import check_response
+
+from cds_service.auth import authenticate
+from cds_service.model import AuthenticatedClient, Card, Feedback, HookRequest
+from cds_service.web import answer_errors, cds_hooks_blueprint
+
+SERVICE = {
+    "hook": "order-sign",
+    "id": "second-read",
+    "title": "Second Read",
+    "description": "Suggests a second read.",
+    "version": "2.0.1",
+    "hookVersion": "1.0",
+    "prefetch": {"patient": "Patient/{{context.patientId}}"},
+}
+
+
+@dataclass
+class Stage:
+    """What stands behind the web room in these tests."""
+
+    cards: tuple[Card, ...] = ()
+    raises: Exception | None = None
+    calls: list[HookRequest] = field(default_factory=list)
+    feedback: list[Feedback] = field(default_factory=list)
+
+    def answer(self, call: HookRequest, _client: AuthenticatedClient) -> tuple[Card, ...]:
+        """Stand in for the service."""
+        self.calls.append(call)
+        if self.raises:
+            raise self.raises
+        return self.cards
+
+    def keep(self, _client: AuthenticatedClient, items: Sequence[Feedback]) -> None:
+        """Stand in for the ledger."""
+        if self.raises:
+            raise self.raises
+        self.feedback.extend(items)
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """What the next call will be answered with, and what was received."""
+    return Stage()
+
+
+@pytest.fixture
+def web(stage: Stage) -> FlaskClient:
+    """The CDS Hooks endpoints; each answer is checked against the schemas."""
+    app = Flask("web-alone", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = 100_000
+    answer_errors(app)
+
+    def admit(environ: Any, path: str) -> AuthenticatedClient:
+        return authenticate(environ, path, None, datetime.now(UTC))
+
+    app.register_blueprint(
+        cds_hooks_blueprint([SERVICE], authenticate=admit, answer=stage.answer, keep_feedback=stage.keep)
+    )
+    return checked(app.test_client())
+
+
+def checked(client: FlaskClient) -> FlaskClient:
+    """The same client, every answer of which is checked."""
+    plain: Callable[..., Any] = client.open
+
+    def judged(*args: Any, **kwargs: Any) -> Any:
+        response = plain(*args, **kwargs)
+        check_response(response)
+        return response
+
+    client.open = judged  # type: ignore[method-assign]  # the client's own verbs all go through `open`
+    return client
