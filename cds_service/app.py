@@ -47,6 +47,16 @@ class Parts:
         self.fhir.close()
 
 
+def load_settings_content(settings: Settings) -> Content:
+    """The content that the settings name; raises `ContentError` with every problem in it."""
+    return load_content(
+        settings.content_dir,
+        settings.rules_mode,
+        site_file=settings.site_file,
+        local_codes=settings.local_codes_dir,
+    )
+
+
 def open_settings_ledger(settings: Settings, clock: Callable[[], datetime] = _now) -> Ledger:
     """The ledger that the settings name; raises `SettingsError` or `LedgerUnavailable`."""
     key = ledger_key(settings.ledger_key, settings.ledger_key_file)
@@ -65,7 +75,7 @@ def create_app(
     """The service as a WSGI application; raises `SettingsError` or `ContentError` when it must not start."""
     check_settings(settings)
     keys = load_keys(settings)
-    content = content or load_content(settings.content_dir, settings.rules_mode)
+    content = content or load_settings_content(settings)
     ledger = ledger or open_settings_ledger(settings, clock)
     fhir = fhir or FhirReader(settings.fhir_servers)
     seconds = settings.deadline_ms / 1000

@@ -186,6 +186,23 @@ class Settings:
             "/etc/second-read/content",
         ),
     )
+    site_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            _path,
+            "YAML file of site facts: who reads, which second reads are offered and on what terms. It takes the place"
+            " of `cards/site.yaml`.",
+            "/etc/second-read/site.yaml",
+        ),
+    )
+    local_codes_dir: Path | None = field(
+        default=None,
+        metadata=_about(
+            _path,
+            "Directory of FHIR ValueSets that add the site's own order codes to those of the package.",
+            "/etc/second-read/local-codes",
+        ),
+    )
     database_url: str = field(
         default="sqlite:///second-read.db",
         metadata=_about(

@@ -32,14 +32,13 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
 
 def _run(settings: Settings, host: str, port: int) -> None:
-    from cds_service.app import create_app, open_settings_ledger
+    from cds_service.app import create_app, load_settings_content, open_settings_ledger
     from cds_service.auth import load_keys
-    from cds_service.content import load_content
     from cds_service.telemetry import configure_logs
 
     configure_logs(settings.log_level)
     load_keys(settings)
-    content = load_content(settings.content_dir, settings.rules_mode)
+    content = load_settings_content(settings)
     open_settings_ledger(settings).close()  # made or found wanting here, rather than in each worker
     gc.collect()
     gc.freeze()  # what is loaded stays shared between the workers: the collector does not touch it again
@@ -49,9 +48,8 @@ def _run(settings: Settings, host: str, port: int) -> None:
 def first_lines(settings: Settings, addresses: list[str], content: "Content") -> Iterator[str]:
     """What an operator must know of a service that has just started."""
     yield f"second-read listens on {', '.join(addresses)}"
-    speaks = settings.rules_mode == "as-files"
-    active = [rule.id for rule in content.rules.rules if speaks and rule.status == "active"]
-    silent = [rule.id for rule in content.rules.rules if rule.id not in active]
+    active = [rule.id for rule in content.rules.rules if rule.status == "active"]
+    silent = [rule.id for rule in content.rules.rules if rule.status != "active"]
     yield f"rules active: {', '.join(active) or 'none'}"
     yield f"rules silent: {', '.join(silent) or 'none'}"
     off = "off (loopback only, forwarded calls are refused)"

@@ -36,6 +36,9 @@ _seconds = Histogram("second_read_stage_seconds", "Time by stage of an order-sig
 _cards = Counter("second_read_cards", "Cards returned, by leading rule and indicator.", ["rule", "indicator"])
 _gaps = Counter("second_read_gaps", "What could not be known, and why.", ["what", "why"])
 _irrelevant = Counter("second_read_irrelevant_calls", "Order-sign calls without an order that any rule is about.")
+_not_offered = Counter(
+    "second_read_not_offered", "Second reads indicated that the site does not offer.", ["subspecialty"]
+)
 _rule_errors = Counter("second_read_rule_errors", "Rules that failed on a case.", ["rule"])
 _losses = Counter("second_read_ledger_losses", "Records that the ledger could not keep.")
 _not_offered = Counter(
@@ -87,6 +90,11 @@ def count_gaps(gaps: Iterable[Gap]) -> None:
 
 def count_not_offered(subspecialty: str) -> None:
     """A rule asked for a second read that the site does not offer: no card, but somebody should know."""
+    _not_offered.labels(subspecialty).inc()
+
+
+def count_not_offered(subspecialty: str) -> None:
+    """A second read of this subspecialty was indicated, and the site does not offer it: no card."""
     _not_offered.labels(subspecialty).inc()
 
 
