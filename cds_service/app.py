@@ -5,7 +5,6 @@ settings. One application is made per worker process, after the fork, because a 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -30,21 +29,6 @@ def _now() -> datetime:
 
 def _new_uuid() -> str:
     return str(uuid4())
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What one application was put together from; at `app.extensions["second-read"]`."""
-
-    settings: Settings
-    content: Content
-    ledger: Ledger
-    fhir: FhirReader
-
-    def close(self) -> None:
-        """Write what the ledger still holds, and let go of connections."""
-        self.ledger.close()
-        self.fhir.close()
 
 
 def load_settings_content(settings: Settings) -> Content:
@@ -97,7 +81,7 @@ def create_app(
 
     app = Flask("second-read", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.extensions["second-read"] = Parts(settings, content, ledger, fhir)
+    app.extensions["second-read"] = {"settings": settings, "content": content, "ledger": ledger, "fhir": fhir}
     answer_errors(app)
     app.register_blueprint(
         cds_hooks_blueprint(content.services, authenticate=admit, answer=decide, keep_feedback=ledger.record_feedback)
@@ -110,6 +94,13 @@ def create_app(
 
         app.register_blueprint(demo_blueprint(content=content, ledger=ledger))
     return app
+
+
+def close_app(app: Flask) -> None:
+    """Write what the ledger still holds, and let go of connections."""
+    parts = app.extensions["second-read"]
+    parts["ledger"].close()
+    parts["fhir"].close()
 
 
 def _add_operations(app: Flask, content: Content, ledger: Ledger) -> None:

@@ -108,9 +108,10 @@ def _options(settings: Settings, host: str, port: int, content: "Content") -> di
 
 def _close_parts(_arbiter: Any, worker: Any) -> None:
     """A worker ends: what its ledger still holds is written."""
-    app = worker.app.callable
-    if app is not None:
-        app.extensions["second-read"].close()
+    from cds_service.app import close_app
+
+    if worker.app.callable is not None:
+        close_app(worker.app.callable)
 
 
 def _forget_metrics(_arbiter: Any, worker: Any) -> None:

@@ -89,11 +89,6 @@ def count_gaps(gaps: Iterable[Gap]) -> None:
 
 
 def count_not_offered(subspecialty: str) -> None:
-    """A rule asked for a second read that the site does not offer: no card, but somebody should know."""
-    _not_offered.labels(subspecialty).inc()
-
-
-def count_not_offered(subspecialty: str) -> None:
     """A second read of this subspecialty was indicated, and the site does not offer it: no card."""
     _not_offered.labels(subspecialty).inc()
 

@@ -32,7 +32,11 @@ def parse(body: bytes) -> Any:
 
 def read_order_sign(body: bytes) -> HookRequest:
     """The call in `body`; raises `BadRequest`."""
-    call = parse(body)
+    return request_of(parse(body))
+
+
+def request_of(call: Any) -> HookRequest:
+    """The call in a JSON document; raises `BadRequest`."""
     # The schema costs a tenth of a millisecond, most of what an irrelevant call may cost. So the common case is
     # accepted by hand, and the schema is asked only on doubt: it has the last word, and names what is wrong. That the
     # short cut accepts nothing which the schema refuses is a property test.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from validity import check_response
+from web.validity import check_response
 
 from cds_service.auth import authenticate
 from cds_service.model import AuthenticatedClient, Card, Feedback, HookRequest

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from calls import CARD_UUID, PATH, SUGGESTION_UUID, accepted, overridden
 from flask.testing import FlaskClient
+from web.calls import CARD_UUID, PATH, SUGGESTION_UUID, accepted, overridden
 
 from cds_service.errors import LedgerUnavailable
 from cds_service.model import Feedback

@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 import pytest
-from calls import CALL_UUID, PATH, card, context, order_sign
 from flask.testing import FlaskClient
+from web.calls import CALL_UUID, PATH, card, context, order_sign
 
 from cds_service.errors import PrefetchRequired
 from cds_service.model import FhirAccess
