@@ -1,0 +1,171 @@
+"""Every relevant rule on one case: three-valued, pure, and each rule alone when it breaks (DESIGN: truth, decisions 1-8).
+
+Early exclusions end the case. Then a criterion false beats a criterion unknown, unknown beats the other exclusions, and
+an exclusion that is unknown withholds the card only where its file says so.
+"""
+
+from datetime import timedelta
+from typing import Literal
+
+import structlog
+
+from cds_service.model import Case, Check, Decision, Indicator, Outcome, Truth, Verdict
+from cds_service.rules.kinds import EARLY
+from cds_service.rules.rule import Criterion, Facts, Router, Rule, RuleSet
+
+TRUE, FALSE, UNKNOWN = Truth.TRUE, Truth.FALSE, Truth.UNKNOWN
+SOON = timedelta(hours=72)  # decision 2: a start known to be nearer than this forbids a warning
+_IMAGING = frozenset({"study", "report", "window", "images"})
+_log = structlog.get_logger("rules")
+_Memo = dict[str, object]
+
+
+def settle(case: Case, ruleset: RuleSet, routing: Router) -> Decision | None:
+    """The decision, when request and prefetch alone rule out every relevant rule; else None.
+
+    Nothing is read for it: no report is parsed and no FHIR read is made.
+    """
+    verdicts = []
+    shared: dict[str, Check] = {}
+    for rule in ruleset.relevant(case.order):
+        verdict = _guarded(rule, case, routing, shared, {}, early_only=True)
+        if verdict is None:
+            return None
+        verdicts.append(verdict)
+    return Decision(case, tuple(verdicts), ruleset.digest)
+
+
+def decide(case: Case, ruleset: RuleSet, routing: Router) -> Decision:
+    """Every relevant rule's verdict on a case whose report has been read."""
+    shared: dict[str, Check] = {}
+    memo: _Memo = {}
+    verdicts = (_guarded(rule, case, routing, shared, memo) for rule in ruleset.relevant(case.order))
+    return Decision(case, tuple(v for v in verdicts if v is not None), ruleset.digest)
+
+
+def _guarded(
+    rule: Rule, case: Case, routing: Router, shared: dict[str, Check], memo: _Memo, early_only: bool = False
+) -> Verdict | None:
+    """One rule; one that raises costs nobody else's verdict, and leaves its name and the exception's type alone."""
+    try:
+        key = f"route {rule.route}"
+        if key not in memo:
+            to = routing.route(case.order, case.study, rule.route)
+            memo[key] = frozenset((to.id, *to.or_)) if to is not None else frozenset()
+        facts = Facts(case, rule, memo[key], memo)  # type: ignore[arg-type]  # the line above put it there
+        return _settled(facts, shared) if early_only else _judged(facts, shared)
+    except Exception as error:  # noqa: BLE001  whatever a rule does, the others are still to speak
+        if early_only:
+            return None
+        _log.error("rule failed", rule=rule.id, error=type(error).__name__)
+        return Verdict(rule.id, rule.version, Outcome.ERROR, type(error).__name__, status=_status(rule, case))
+
+
+def _judged(facts: Facts, shared: dict[str, Check]) -> Verdict:
+    rule = facts.rule
+    checks: list[Check] = []
+    withheld: Check | None = None
+    for line in rule.early:
+        check = _check(line, facts, shared)
+        checks.append(check)
+        if check.truth is TRUE:
+            return _verdict(facts, Outcome.EXCLUDED, check.id, checks)
+        if withheld is None and _withholds(check):
+            withheld = check
+    open_check: Check | None = None
+    for line in rule.criteria:
+        check = line.check(facts)
+        checks.append(check)
+        if check.truth is FALSE:
+            return _verdict(facts, Outcome.NOT_INDICATED, check.id, checks)
+        if check.truth is UNKNOWN and open_check is None:
+            open_check = check
+    if open_check is not None:
+        return _verdict(facts, Outcome.UNDETERMINED, open_check.id, checks)
+    for line in rule.late:
+        check = _check(line, facts, shared)
+        checks.append(check)
+        if check.truth is TRUE:
+            return _verdict(facts, Outcome.EXCLUDED, check.id, checks)
+        if withheld is None and _withholds(check):
+            withheld = check
+    if withheld is not None:
+        return _verdict(facts, Outcome.UNDETERMINED, withheld.id, checks)
+    warnings = _warnings(facts)
+    warning = bool(warnings) and all(check.truth is TRUE for check in warnings)
+    indicator: Indicator = "warning" if warning else "info"
+    return _verdict(facts, Outcome.INDICATED, rule.criteria[-1].id, [*checks, *warnings], indicator)
+
+
+def _settled(facts: Facts, shared: dict[str, Check]) -> Verdict | None:
+    """The verdict that no report and no read can change, or None."""
+    rule, case = facts.rule, facts.case
+    checks: list[Check] = []
+    for line in rule.early:
+        check = _check(line, facts, shared)
+        checks.append(check)
+        if check.truth is TRUE:
+            return _verdict(facts, Outcome.EXCLUDED, check.id, checks)
+    imaging_open = case.missing("imagingStudies") or case.missing("diagnosticReports")
+    for line in rule.criteria:
+        kinds = set(line.kinds)
+        if kinds <= EARLY and not (imaging_open and kinds & _IMAGING):
+            check = line.check(facts)
+            checks.append(check)
+            if check.truth is FALSE:
+                return _verdict(facts, Outcome.NOT_INDICATED, check.id, checks)
+    return None
+
+
+def _check(line: Criterion, facts: Facts, shared: dict[str, Check]) -> Check:
+    """A global exclusion that does not depend on the rule is asked once for all rules of the case."""
+    if line.of_rule or line.id in facts.rule.own:
+        return line.check(facts)
+    check = shared.get(line.id)
+    if check is None:
+        check = shared[line.id] = line.check(facts)
+    return check
+
+
+def _withholds(check: Check) -> bool:
+    return check.truth is UNKNOWN and check.if_unknown == "withhold"
+
+
+def _warnings(facts: Facts) -> list[Check]:
+    """Decision 2, one check for each condition of a warning; empty where the rule can never warn."""
+    rule, case = facts.rule, facts.case
+    if not rule.irreversible or not rule.warns_when:
+        return []
+    checks = [line.check(facts) for line in rule.warns_when]
+    report, start = case.report, case.order.start
+    right = report is not None and report.reader.known and bool(facts.route & set(report.reader.specialties))
+    checks.append(_condition(
+        "reader-not-right", "The first reader is not known to be of the right subspecialty.", not right))
+    checks.append(_condition(
+        "priority-routine", "The order is routine.", (case.order.priority or "routine") == "routine"))
+    checks.append(_condition(
+        "start-not-soon", "No start within 72 hours is known.", start is None or start - case.as_of >= SOON))
+    for line in rule.explained_by:
+        check = line.check(facts)
+        if check.truth is TRUE:
+            checks.append(Check("unexplained", f"Nothing else explains the operation. ({line.says})", FALSE, "warning",
+                                line.id, check.finding, line=line.line))  # fmt: skip
+            return checks
+    checks.append(_condition("unexplained", "Nothing else explains the operation.", True))
+    return checks
+
+
+def _condition(id: str, says: str, holds: bool) -> Check:
+    return Check(id, says, TRUE if holds else FALSE, "warning")
+
+
+def _verdict(
+    facts: Facts, outcome: Outcome, because: str, checks: list[Check], indicator: Indicator = "info"
+) -> Verdict:
+    rule = facts.rule
+    return Verdict(rule.id, rule.version, outcome, because, tuple(checks), indicator, _status(rule, facts.case))
+
+
+def _status(rule: Rule, case: Case) -> Literal["silent", "active"]:
+    """As the file says; a rule whose review is overdue goes silent by itself (decision 12)."""
+    return "active" if rule.status == "active" and rule.review_by >= case.as_of.date() else "silent"

@@ -1,0 +1,130 @@
+"""A folder of rule files, the global exclusions and the evidence beside it -> RuleSet, or every problem at once."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+from cds_service.errors import ContentError, Problem
+from cds_service.rules.compiling import compile_criterion
+from cds_service.rules.fields import Field, read_fields
+from cds_service.rules.rule import Criterion, Evidence, Names, Rule, RuleSet, ruleset
+from cds_service.rules.rule_file import overdue, read_parameters, read_rule, vocabulary
+from cds_service.rules.source import Sheet, read_yaml
+
+DUE = timedelta(days=60)
+EVIDENCE: dict[str, Field] = {
+    "claim": Field("text", "what was found", required=True),
+    "figure": Field("text", "the numbers as published", required=True),
+    "population": Field("text", "in whom, where and how many", required=True),
+    "year": Field("text", "year of publication", required=True),
+    "citation": Field("text", "where it can be read", required=True),
+    "card": Field("text", "the one line a card may show: one number with its setting and year"),
+    "card_safe": Field("flag", "a card may show it", required=True),
+    "about": Field("choice", "what was studied", ("re-read", "surgical-opinion", "guideline", "background"),
+                   required=True),
+    "limits": Field("text", "what it does not show"),
+    "fits": Field("words", "concerns or regions it speaks of"),
+}  # fmt: skip
+
+
+def load_rules(folder: Path, names: Names, *, as_of: date | None = None, tests: bool = False) -> RuleSet:
+    """Every rule of `folder` (cards/rules), with exclusions.yaml and evidence.yaml of its parent.
+
+    Raises ContentError with all problems. `as_of` adds the warnings about review dates; inline tests are read and
+    linted only where `tests` asks for it, since a service that starts has no use for them.
+    """
+    rules, problems = check_rules(folder, names, as_of=as_of, tests=tests)
+    errors = tuple(problem for problem in problems if problem.severity == "error")
+    if errors:
+        raise ContentError(errors)
+    return ruleset(rules, _digest(folder), problems)
+
+
+def check_rules(
+    folder: Path, names: Names, *, as_of: date | None = None, tests: bool = True
+) -> tuple[tuple[Rule, ...], tuple[Problem, ...]]:
+    """The rules that could be read, and everything wrong or worth a warning, in order of file and line."""
+    problems: list[Problem] = []
+    evidence, found = read_evidence(folder.parent / "evidence.yaml")
+    problems += found
+    everywhere, found = read_exclusions(folder.parent / "exclusions.yaml", names)
+    problems += found
+    rules: list[Rule] = []
+    seen: dict[str, str] = {}
+    paths = sorted(path for path in folder.rglob("*.y*ml") if path.suffix in (".yaml", ".yml"))
+    if not paths:
+        problems.append(Problem(str(folder), 1, 1, "no-rules", "there is no rule file in this folder"))
+    for path in paths:
+        sheet = Sheet(str(path))
+        if path.stem in seen:
+            sheet.wrong((1, 1), "duplicate-id", f"rule '{path.stem}' stands in {seen[path.stem]} too")
+        seen[path.stem] = str(path)
+        node = read_yaml(path, sheet)
+        if node is not None:
+            rule = read_rule(node, sheet, path.stem, names, evidence, everywhere, tests)
+            if rule is not None:
+                rules.append(rule)
+                _check_review(rule, sheet, as_of)
+        problems += sorted(sheet.problems, key=lambda p: (p.line, p.column))
+    return tuple(rules), tuple(problems)
+
+
+def read_exclusions(path: Path, names: Names) -> tuple[tuple[Criterion, ...], list[Problem]]:
+    """The exclusions that every rule has unless it gives a reason not to."""
+    sheet = Sheet(str(path))
+    node = read_yaml(path, sheet)
+    if node is None:
+        return (), sheet.problems
+    words = vocabulary(names, (), read_parameters(node, sheet))
+    table = {"parameters": Field("mapping", "numbers with unit and reason"),
+             "exclusions": Field("list", "ANY one that is met keeps every rule quiet", required=True)}  # fmt: skip
+    fields = read_fields(node, table, sheet, words, "exclusions.yaml")
+    lines: list[Criterion] = []
+    for place, item in enumerate(fields.get("exclusions", ())):
+        line = compile_criterion(item, "exclusion", sheet, words, f"exclusions[{place}]")
+        if line is None:
+            continue
+        if any(line.id == other.id for other in lines):
+            sheet.wrong(item, "duplicate-id", f"'{line.id}' is used twice")
+        lines.append(line)
+    for name in sorted(set(words.parameters) - words.used):
+        sheet.wrong(node.value["parameters"].keys[name], "unused-parameter", f"nothing uses ${name}", "warning")
+    return tuple(lines), sheet.problems
+
+
+def read_evidence(path: Path) -> tuple[Mapping[str, Evidence], list[Problem]]:
+    """The studies that cards may cite, by id."""
+    sheet = Sheet(str(path))
+    node = read_yaml(path, sheet)
+    found: dict[str, Evidence] = {}
+    if node is None or not isinstance(node.value, dict):
+        return found, sheet.problems
+    words = vocabulary(Names({}, frozenset(), frozenset(), frozenset()), (), {})
+    for id, item in node.value.items():
+        fields = read_fields(item, EVIDENCE, sheet, words, id)
+        if any(name not in fields for name, of in EVIDENCE.items() if of.required):
+            continue
+        if fields["card_safe"] and not re.search(r"\d{4}", fields.get("card", "")):
+            sheet.wrong(item, "missing-field", f"{id} is card_safe, so it needs a card line with its year")
+        fields.setdefault("card", "")
+        found[id] = Evidence(id, **{key: fields[key] for key in fields})
+    return found, sheet.problems
+
+
+def _check_review(rule: Rule, sheet: Sheet, as_of: date | None) -> None:
+    if as_of is None or rule.status in ("draft", "retired"):
+        return
+    if overdue(rule, as_of):
+        sheet.wrong((1, 1), "review-overdue", f"the review was due on {rule.review_by}; the rule is silent", "warning")
+    elif overdue(rule, as_of + DUE):
+        sheet.wrong((1, 1), "review-due", f"the review is due on {rule.review_by}", "warning")
+
+
+def _digest(folder: Path) -> str:
+    """Of every file that decides: the rules and the exclusions."""
+    digest = hashlib.sha256()
+    for path in sorted((*folder.rglob("*.y*ml"), folder.parent / "exclusions.yaml")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

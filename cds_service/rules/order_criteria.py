@@ -1,0 +1,187 @@
+"""Criteria about the order, its encounter, its timing and what was ordered before."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from cds_service.model import Order
+from cds_service.rules.facts import absent, holds, no, unknown, yes
+from cds_service.rules.rule import Answer, Facts, Question
+
+_INPATIENT = ("ICD10PCS", "icd-10-pcs", "icd10PCS", "http://www.cms.gov/Medicare/Coding/ICD10")
+_REVISION = re.compile(r"\b(?:revis|redo\b)", re.IGNORECASE)
+
+
+def order(fields: dict[str, Any]) -> Question:
+    """The order is of these codes, status, priority, intent and timing: all that are given."""
+    pairs, cancer = fields.get("in"), fields.get("needs_cancer")
+    kinds, statuses, priorities = fields.get("kind"), fields.get("status"), fields.get("priority")
+    intents, soon, late = fields.get("intents"), fields.get("start_within"), fields.get("start_after")
+    inpatient, words = fields.get("inpatient_code"), word_pattern(fields.get("words"))
+
+    def ask(facts: Facts) -> Answer:
+        order = facts.case.order
+        if kinds and order.kind not in kinds:
+            return no("another kind of order")
+        if pairs is not None and not any(
+            (m.value_set, m.group) in pairs and (cancer is None or m.needs_cancer is cancer) for m in order.members
+        ):
+            return no("another code")
+        if statuses and order.status not in statuses:
+            return no("another status")
+        if priorities and (order.priority or "routine") not in priorities:
+            return no("another priority")
+        if inpatient is not None and inpatient is not any(m.system.endswith(_INPATIENT) for m in order.members):
+            return no("another coding system")
+        if words and not words.search(order_words(order)):
+            return no("the order does not say so")
+        if intents and not set(intents) & set(order.intents):
+            return no("another intent") if order.intents else unknown("no intent is stated")
+        if soon is not None or late is not None:
+            if order.start is None:
+                return unknown("no planned start is stated")
+            ahead = order.start - facts.case.as_of
+            if (soon is not None and ahead >= soon) or (late is not None and ahead < late):
+                return no("another planned start")
+        return yes()
+
+    return ask
+
+
+def encounter(fields: dict[str, Any]) -> Question:
+    """The encounter is of one of these classes."""
+    classes = frozenset(fields["class"])
+
+    def ask(facts: Facts) -> Answer:
+        given = facts.case.encounter_class
+        if given is None:
+            return unknown("the class of the encounter is not known", facts.case.missing("encounter"))
+        return yes("class of the encounter") if given in classes else no("another class of encounter")
+
+    return ask
+
+
+def rule(fields: dict[str, Any]) -> Question:
+    """The rule that asks is of this concern: for exclusions that mean something else to another."""
+    concerns = frozenset(fields["concern"])
+
+    def ask(facts: Facts) -> Answer:
+        return yes() if facts.rule.concern in concerns else no("a rule of another concern")
+
+    return ask
+
+
+def lead_time(fields: dict[str, Any]) -> Question:
+    """The treatment starts before a second read could be back."""
+    under: timedelta | None = fields.get("under")
+
+    def ask(facts: Facts) -> Answer:
+        start = facts.case.order.start
+        if start is None:
+            return unknown("no planned start is stated")
+        soon = start - facts.case.as_of < (under or facts.rule.turnaround)
+        return yes("the start is nearer than that") if soon else no("there is time")
+
+    return ask
+
+
+def repeat(fields: dict[str, Any]) -> Question:
+    """Not a first decision: a renewal, a later cycle, a revision, an unchanged re-sign, or the same already active."""
+    within: timedelta = fields["within"]
+    session: timedelta = fields["session"]
+
+    def ask(facts: Facts) -> Answer:
+        case, order = facts.case, facts.case.order
+        if any(past.order == order.reference and case.as_of - past.returned < session for past in case.history):
+            return no("the same signing session")
+        if order.renewal:
+            return yes("already active, signed again unchanged")
+        if order.cycle is not None and order.cycle >= 2:
+            return yes("cycle two or later")
+        if any(m.group == "revision" for m in order.members) or _REVISION.search(order_words(order)):
+            return yes("a revision")
+        since = case.as_of - within
+        for earlier in case.orders_on_file:
+            if earlier.reference != order.reference and _same_course(order, earlier, since):
+                return yes("the same treatment is already on file")
+        if order.kind == "systemic-therapy":
+            return absent(case, "nothing of the kind on file", "medicationRequests", "serviceRequests")
+        return absent(case, "nothing of the kind on file", "serviceRequests")
+
+    return ask
+
+
+def _same_course(order: Order, earlier: Order, since: Any) -> bool:
+    if order.kind != earlier.kind:
+        return False
+    if order.kind == "surgery":
+        mine = {(m.value_set, m.group) for m in order.members}
+        return (
+            earlier.status == "active"
+            and any((m.value_set, m.group) in mine for m in earlier.members)
+            and _agree(order.region, earlier.region)
+            and _agree(order.side, earlier.side)
+            and (not order.levels or not earlier.levels or bool(set(order.levels) & set(earlier.levels)))
+        )
+    if earlier.status not in ("active", "completed") or (earlier.authored is not None and earlier.authored < since):
+        return False
+    if order.kind == "systemic-therapy":
+        return any(member.group != "endocrine" for member in earlier.members)
+    return _agree(order.region, earlier.region)
+
+
+def history(fields: dict[str, Any]) -> Question:
+    """A card on this study was given not long ago (decision 8); the same order in one session gets it again."""
+    session, answered, returned = fields["session"], fields["answered"], fields["returned"]
+
+    def ask(facts: Facts) -> Answer:
+        case = facts.case
+        study = case.study.reference if case.study else None
+        for past in case.history:
+            if study is None or past.study != study:
+                continue
+            age = case.as_of - past.returned
+            if age < session and past.order in (case.order.reference, None):
+                continue
+            if past.outcome == "returned":
+                if age < returned:
+                    return yes("a card on this study was returned not long ago")
+            elif case.as_of - (past.outcome_at or past.returned) < answered:
+                return yes("a card on this study was answered not long ago")
+        return absent(case, "no card on this study", "history")
+
+    return ask
+
+
+def on_file(fields: dict[str, Any]) -> Question:
+    """An order of these codes stands in the basket or on file."""
+    pairs, statuses = fields["in"], fields.get("status", ("draft", "active", "on-hold", "completed"))
+
+    def ask(facts: Facts) -> Answer:
+        case = facts.case
+        for order in (case.order, *case.basket):
+            if holds(order.members, pairs):
+                return yes("in the same basket")
+        for order in case.orders_on_file:
+            if order.status in statuses and holds(order.members, pairs):
+                return yes("on file")
+        return absent(case, "no such order", "serviceRequests")
+
+    return ask
+
+
+def order_words(order: Order) -> str:
+    """The words of the order's code: its text, the sender's displays, and ours."""
+    displays = " ".join(coding.display for coding in order.concept.codings)
+    return f"{order.concept.text} {displays} {' '.join(member.display for member in order.members)}"
+
+
+def _agree(one: object, other: object) -> bool:
+    """The same, or one of them not stated."""
+    return one is None or other is None or one == other
+
+
+def word_pattern(words: tuple[str, ...] | None) -> re.Pattern[str] | None:
+    return re.compile(r"\b(?:" + "|".join(map(re.escape, words)) + ")", re.IGNORECASE) if words else None
+
+

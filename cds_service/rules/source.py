@@ -1,0 +1,121 @@
+"""YAML as a tree in which every value keeps its line and column (rule-file semantics: YAML 1.2, no duplicate keys).
+
+The node graph is composed, never constructed: so every duplicate key is found and not just the first, nothing in a
+content file can build an object, and `no` is the word that a person wrote.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from cds_service.errors import Problem
+
+_INT, _FLOAT, _BOOL, _NULL = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One YAML value where it stands; `value` holds Nodes for mappings and lists, plain scalars otherwise."""
+
+    value: Any
+    line: int
+    column: int
+    keys: dict[str, tuple[int, int]] = field(default_factory=dict)  # of a mapping: where each key stands
+
+    def plain(self) -> Any:
+        """The value without positions."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+
+@dataclass(slots=True)
+class Sheet:
+    """One content file being checked, and everything found wrong with it."""
+
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+
+    def wrong(self, at: Node | tuple[int, int], code: str, message: str, severity: str = "error") -> None:
+        """Note one problem at a place; checking goes on, so that all are seen at once."""
+        line, column = at if isinstance(at, tuple) else (at.line, at.column)
+        self.problems.append(Problem(self.file, line, column, code, message, severity))
+
+
+def nearest(word: object, allowed: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest allowed word, or nothing when none is near."""
+    close = get_close_matches(str(word), sorted(allowed), n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def read_yaml(path: Path, sheet: Sheet) -> Node | None:
+    """The file as a tree, or None with the reason noted on the sheet."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        sheet.wrong((1, 1), "unreadable", f"the file cannot be read: {type(error).__name__}")
+        return None
+    return parse_yaml(text, sheet)
+
+
+def parse_yaml(text: str, sheet: Sheet) -> Node | None:
+    """As `read_yaml`, from text."""
+    try:
+        root = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        sheet.wrong(place, "not-yaml", str(error.problem or "this is not YAML"))
+        return None
+    except YAMLError:
+        sheet.wrong((1, 1), "not-yaml", "this is not YAML")
+        return None
+    if root is None:
+        sheet.wrong((1, 1), "not-yaml", "the file is empty")
+        return None
+    return _tree(root, sheet)
+
+
+def _tree(node: Any, sheet: Sheet) -> Node:
+    line, column = node.start_mark.line + 1, node.start_mark.column + 1
+    if isinstance(node, ScalarNode):
+        return Node(_scalar(node), line, column)
+    if isinstance(node, SequenceNode):
+        return Node([_tree(item, sheet) for item in node.value], line, column)
+    assert isinstance(node, MappingNode)  # noqa: S101  compose() makes no fourth kind; this tells mypy
+    value: dict[str, Node] = {}
+    keys: dict[str, tuple[int, int]] = {}
+    for key_node, value_node in node.value:
+        key = str(key_node.value)
+        place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        if key in value:
+            sheet.wrong(place, "duplicate-key", f"'{key}' is given twice; first on line {keys[key][0]}")
+            continue
+        keys[key] = place
+        value[key] = _tree(value_node, sheet)
+    return Node(value, line, column, keys)
+
+
+def _scalar(node: ScalarNode) -> Any:
+    """YAML 1.2 core scalars; a date stays the text that was written."""
+    text = str(node.value)
+    if node.tag == _NULL:
+        return None
+    if node.tag == _BOOL:
+        return text.lower() == "true"
+    if node.tag == _INT:
+        return int(text.replace("_", ""), 0) if not text.lstrip("+-").startswith("0") or text == "0" else text
+    if node.tag == _FLOAT:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    return text
