@@ -36,9 +36,6 @@ _seconds = Histogram("second_read_stage_seconds", "Time by stage of an order-sig
 _cards = Counter("second_read_cards", "Cards returned, by leading rule and indicator.", ["rule", "indicator"])
 _gaps = Counter("second_read_gaps", "What could not be known, and why.", ["what", "why"])
 _irrelevant = Counter("second_read_irrelevant_calls", "Order-sign calls without an order that any rule is about.")
-_not_offered = Counter(
-    "second_read_not_offered", "Second reads indicated that the site does not offer.", ["subspecialty"]
-)
 _rule_errors = Counter("second_read_rule_errors", "Rules that failed on a case.", ["rule"])
 _losses = Counter("second_read_ledger_losses", "Records that the ledger could not keep.")
 _not_offered = Counter(
