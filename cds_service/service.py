@@ -1,4 +1,4 @@
-"""The story of one call: triage, gather, read, decide, word, record. Also `decide_case`, which tests and replays share."""
+"""The story of one call: triage, gather, read, decide, word, record; and `decide_case`, which replays share."""
 
 import time
 from collections.abc import Callable

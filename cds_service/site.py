@@ -21,7 +21,7 @@ class Site:
     url: str | None = None  # absolute; where the source line of a card leads
     roster: dict[str, tuple[str, ...]] = field(default_factory=dict)  # reference or NPI -> subspecialty ids
     offers: Mapping[str, Offer] | None = None
-    order_keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # client -> subspecialty -> local order key
+    order_keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # client -> subspecialty -> key
 
     def offer(self, subspecialty: str) -> Offer | None:
         """The terms of that second read, or None where the site does not offer it: then no card is returned."""

@@ -91,7 +91,7 @@ def _merged(concerns: list[Concern]) -> list[Concern]:
 
 
 def topic_of(concern: Concern) -> str:
-    """Letters and digits only, and constant for the same study under the same rule content: an override sticks to it."""
+    """Letters and digits only, constant for one study under one rule content: an override sticks to it."""
     study = concern.case.study.reference if concern.case.study else ""
     major = concern.speech.version.partition(".")[0]
     seed = "\n".join((concern.speech.concern, major, concern.case.patient.id, study))
@@ -194,7 +194,7 @@ def _based_on(concern: Concern, values: Mapping[str, str]) -> str:
         cited = f'"{escaped(values["quote"])}"'
         shown = fill(concern.speech.why, values, escaped)
         if cited not in shown:
-            told += f', {finding.section}: {cited}'
+            told += f", {finding.section}: {cited}"
     return told + "."
 
 
@@ -209,4 +209,3 @@ def _not_checked(case: Case) -> str:
         said.append("some of the record was not sent")
     words = "; ".join(said)
     return words[:1].upper() + words[1:] + "."
-

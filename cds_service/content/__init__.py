@@ -1,7 +1,7 @@
 """Everything that clinicians and informatics own, loaded once: rules, lexicon, value sets, routing, card words.
 
-Content ships inside the wheel and may be replaced as a whole by a directory of the site's own (`SECOND_READ_CONTENT_DIR`,
-holding `cards/` and `fhir_profiles/` as this project does).
+Content ships inside the wheel and may be replaced as a whole by a directory of the site's own, holding `cards/` and
+`fhir_profiles/` as this project does (`SECOND_READ_CONTENT_DIR`).
 """
 
 import hashlib
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from cds_service.cards import Client, Evidence, OverrideReason, Words
+from cds_service.cards import Evidence, Words
 from cds_service.content.files import read_client, read_override_reasons, read_services, read_site
 from cds_service.errors import ContentError, Problem
 from cds_service.reading import Lexicon, load_lexicon
 from cds_service.routing import Routing, load_routing
-from cds_service.rules import Names, RuleSet, load_rules
+from cds_service.rules import Names, RuleSet, load_rules, read_evidence
 from cds_service.rules.source import Sheet
 from cds_service.site import Site
 from cds_service.terminology import ValueSets, load_value_sets
@@ -70,10 +70,11 @@ def load_content(
     value_sets = _or_note(problems, lambda: load_value_sets(profiles / "valuesets", local_codes))
     lexicon = _or_note(problems, lambda: load_lexicon(cards / "lexicon"))
     routing = _or_note(problems, lambda: load_routing(cards / "routing.yaml"))
-    subspecialties = frozenset(routing.subspecialties) if routing else frozenset()
+    subspecialties = routing.ids if routing else frozenset()
     services = _checked(problems, cards / "services.yaml", read_services)
     reasons = _checked(problems, cards / "override-reasons.yaml", read_override_reasons)
-    site = _checked(problems, site_file or cards / "site.yaml", lambda path, sheet: read_site(path, sheet, subspecialties))
+    site_file = site_file or cards / "site.yaml"
+    site = _checked(problems, site_file, lambda path, sheet: read_site(path, sheet, subspecialties))
     clients = [_checked(problems, path, read_client) for path in sorted((cards / "clients").glob("*.yaml"))]
     rules = None
     if value_sets and lexicon and routing:
@@ -88,7 +89,9 @@ def load_content(
         raise ContentError(tuple(problems))
     if rules_mode == "silent":
         rules = rules.silenced()
-    words = _words(site, routing, rules, reasons, [client for client in clients if client])
+    studies, _ = read_evidence(cards / "evidence.yaml")  # its problems came with the rules'
+    cited = {id: Evidence(id, study.card) for id, study in studies.items() if study.card_safe and study.card}
+    words = Words(site, routing, cited, reasons, {client.name: client for client in clients if client})
     return Content(
         folder=folder,
         services=services,
@@ -101,13 +104,6 @@ def load_content(
         prefetch=services[0]["prefetch"] if services else {},
         digest=digest_of(folder),
     )
-
-
-def _words(
-    site: Site, routing: Routing, rules: RuleSet, reasons: dict[str, OverrideReason], clients: list[Client]
-) -> Words:
-    cited = {id: Evidence(id, item.card) for id, item in rules.evidence.items() if item.card_safe and item.card}
-    return Words(site, routing, cited, reasons, {client.name: client for client in clients})
 
 
 def _or_note(problems: list[Problem], load: Callable[[], T]) -> T | None:

@@ -88,7 +88,7 @@ def read_override_reasons(path: Path, sheet: Sheet) -> dict[str, OverrideReason]
     found = _items(path, sheet, "reasons", _REASON, vocabulary())
     for item, fields in found:
         if not str(fields.get("code", "")).isalnum():
-            sheet.wrong(item, "bad-value", "an override code holds letters and digits only, so that every EHR can map it")
+            sheet.wrong(item, "bad-value", "an override code holds letters and digits only: every EHR must map it")
         elif len(fields) == len(_REASON):
             reasons[fields["code"]] = OverrideReason(fields["code"], fields["display"], fields["hl7"])
     if len(found) > 6:
@@ -143,5 +143,6 @@ def _items(
     root = read_yaml(path, sheet)
     if root is None:
         return []
-    listed = read_fields(root, {name: Field("list", f"the {name}", required=True)}, sheet, words, path.name).get(name, [])
+    whole = {name: Field("list", f"the {name}", required=True)}
+    listed = read_fields(root, whole, sheet, words, path.name).get(name, [])
     return [(item, read_fields(item, fields, sheet, words, f"{name}[{i}]")) for i, item in enumerate(listed)]

@@ -107,9 +107,7 @@ def number(value: object) -> float | None:
 
 def identifiers(node: object, name: str = "identifier") -> tuple[str, ...]:
     """Business identifiers as `system|value`."""
-    return tuple(
-        f"{text(item, 'system')}|{value}" for item in children(node, name) if (value := text(item, "value"))
-    )
+    return tuple(f"{text(item, 'system')}|{value}" for item in children(node, name) if (value := text(item, "value")))
 
 
 def walk_extensions(node: object, depth: int = 4) -> Iterator[Raw]:

@@ -1,4 +1,4 @@
-"""The renderings of one report, taken out as they were sent: text stays text, base64 becomes bytes, nothing is parsed."""
+"""The renderings of one report, taken out as they were sent: base64 becomes bytes, nothing is parsed."""
 
 import base64
 import binascii
@@ -50,4 +50,6 @@ def from_binary(resource: object) -> ReportPart | Gap:
     if text(resource, "resourceType") != "Binary":
         return Gap("presentedForm", "unreadable", "not a Binary")
     data = text(resource, "data") or text(child(resource, "content"), "data")
-    return decoded(data, text(resource, "contentType")) if data else Gap("presentedForm", "no-narrative", "empty Binary")
+    if not data:
+        return Gap("presentedForm", "no-narrative", "empty Binary")
+    return decoded(data, text(resource, "contentType"))

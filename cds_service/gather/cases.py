@@ -1,4 +1,4 @@
-"""The story of gathering: prefetch first, then, only if it still matters, reads in waves until nothing useful is missing."""
+"""The story of gathering: prefetch first, then, only if it still matters, reads in waves until nothing useful lacks."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -56,7 +56,7 @@ def cases(
     history: History | tuple[PastCard, ...] = (),
     settled: Callable[[Case], bool] | None = None,
 ) -> tuple[Case, ...]:
-    """One case per relevant draft order. Prefetch is read first; if `settled` holds for every case then, nothing else is.
+    """One case per relevant draft order, from prefetch alone where `settled` then holds for every case.
 
     Otherwise what is missing is read from the request's FHIR server, side by side, until the deadline. What stays
     unknown stands in `Case.gaps`; a gap about `fhirServer` says that nothing could be read at all.
@@ -102,7 +102,7 @@ def _wanted(record: Record, basket: Basket, known: tuple[Case, ...], content: Te
     """Places worth reading now, each with its purpose (a prefetch key, `reference`, `reader` or `binary`)."""
     places: dict[str, str] = {}
     for key, found in record.received.items():
-        # An OperationOutcome is there to spare a follow-up query, so only what no decision can do without is asked again.
+        # An OperationOutcome is there to spare a query, so only what no decision can do without is asked again.
         if not found.satisfied and found.state != "page" and (found.state != "failed" or key in REQUIRED):
             places[filled(content.prefetch[key], record.request)] = key
     for order in basket.relevant:
@@ -129,9 +129,10 @@ def _wanted_of_case(record: Record, case: Case) -> dict[str, str]:
         places |= {r: "reference" for r in case.report.studies if _readable(r) and r not in record.by_name}
     reader = case.report.reader
     if reader.reference and not reader.known and not reader.reference.startswith("#"):
-        if reader.reference not in record.by_name and reader.reference.startswith(("PractitionerRole/", "Practitioner/")):
+        is_person = reader.reference.startswith("Practitioner/")
+        if reader.reference not in record.by_name and (is_person or reader.reference.startswith("PractitionerRole/")):
             places[reader.reference] = "reference"
-        if reader.reference.startswith("Practitioner/") and not _roles_of(record, reader.reference):
+        if is_person and not _roles_of(record, reader.reference):
             places[f"PractitionerRole?practitioner={reader.reference}"] = "reader"
     inline, elsewhere, _ = attachments.parts_of(raw)
     if not any(part.origin in ("conclusion", "presentedForm") for part in inline):
@@ -175,7 +176,8 @@ def _regions(order: Order, known: Facts) -> tuple[str, ...]:
         for m in condition.members
         if m.value_set == "cancer-conditions" and m.region
     ]
-    return tuple(dict.fromkeys([*cancer, *_STAGING_REGIONS])) if order.kind != "surgery" else tuple(dict.fromkeys(cancer))
+    staging = _STAGING_REGIONS if order.kind != "surgery" else ()
+    return tuple(dict.fromkeys([*cancer, *staging]))
 
 
 def _case(
@@ -192,9 +194,9 @@ def _case(
     report, more = _with_words(basis.report, record, content) if basis.report else (None, ())
     on_file = next((o for o in known.orders_on_file if o.reference == order.reference), None)
     again = on_file is not None and on_file.status == "active"
-    unchanged = again and on_file is not None and on_file.concept.codings == order.concept.codings and on_file.start == order.start
+    same = on_file is not None and (on_file.concept.codings, on_file.start) == (order.concept.codings, order.start)
     return Case(
-        order=replace(order, first_seen_active=again, renewal=order.renewal or unchanged),
+        order=replace(order, first_seen_active=again, renewal=order.renewal or (again and same)),
         as_of=now,
         patient=known.patient,
         basket=tuple(o for o in basket.orders if o.reference != order.reference),

@@ -20,7 +20,7 @@ from cds_service.gather.accessors import (
     instant,
     text,
 )
-from cds_service.gather.references import key_of, logical_identifiers, reference_to, references_to
+from cds_service.gather.references import key_of, logical_identifiers, references_to
 from cds_service.model import (
     Coding,
     Concept,
@@ -67,10 +67,12 @@ _MODALITY_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("US", re.compile(r"\bultraso|\bUS\b|sonograph", re.I)),
     ("CR", re.compile(r"\bx-?ray|\bradiograph|\bXR\b", re.I)),
 )
+_CLINICAL_STAGE = "21908-9 21905-5 21906-3 21907-1 399537006 399504009 399534004 399387003"
+_PATHOLOGIC_STAGE = "21902-2 21899-0 21900-6 21901-4 399588009 384625004 371494008 371497001"
 _STAGE_BASIS: dict[str, Literal["c", "p"]] = {
-    **dict.fromkeys(("21908-9", "21905-5", "21906-3", "21907-1", "399537006", "399504009", "399534004", "399387003"), "c"),
-    **dict.fromkeys(("21902-2", "21899-0", "21900-6", "21901-4", "399588009", "384625004", "371494008", "371497001"), "p"),
-}  # fmt: skip
+    **dict.fromkeys(_CLINICAL_STAGE.split(), "c"),
+    **dict.fromkeys(_PATHOLOGIC_STAGE.split(), "p"),
+}
 
 
 def patient_of(resource: Raw | None, patient_id: str) -> Patient:
@@ -90,7 +92,7 @@ def modalities_in(words: str) -> tuple[str, ...]:
 
 
 def study_of(resource: Raw, value_sets: ValueSets, base: str | None) -> Study:
-    """An ImagingStudy; its region from body sites, else procedure code, else words (R4 keeps bodySite in the series)."""
+    """An ImagingStudy; its region from body sites (R4 keeps them in the series), else procedure code, else words."""
     series = children(resource, "series")
     sites = tuple({c: None for item in series for c in codings(child(item, "bodySite"))})
     codes = tuple(c for item in children(resource, "procedureCode") for c in codings(item))
@@ -105,9 +107,9 @@ def study_of(resource: Raw, value_sets: ValueSets, base: str | None) -> Study:
             ],
         )
     )
-    stated = [c.code for name in ("modality",) for item in children(resource, name) for c in codings(item)]
+    stated = [c.code for item in children(resource, "modality") for c in codings(item)]
     stated += [c.code for item in series for c in codings(child(item, "modality"))]
-    laterality = " ; ".join(d for item in series for c in codings(child(item, "laterality")) for d in (c.display, c.code))
+    sides = tuple(c for item in series for c in codings(child(item, "laterality")))
     return Study(
         reference=key_of(resource),
         status=text(resource, "status") or "unknown",
@@ -115,8 +117,8 @@ def study_of(resource: Raw, value_sets: ValueSets, base: str | None) -> Study:
         modalities=tuple(dict.fromkeys(stated)) or value_sets.modalities(codes) or modalities_in(words),
         regions=_region_of(value_sets, (*sites, *codes), words),
         segments=spine_segments(words),
-        side=side(words) or side(laterality),
-        description=text(resource, "description") or next((concept(i).words for i in children(resource, "procedureCode")), ""),
+        side=side(words) or side(" ; ".join(c.display for c in sides)),
+        description=text(resource, "description") or concept(next(iter(children(resource, "procedureCode")), {})).words,
         identifiers=identifiers(resource),
         based_on=references_to(resource, "basedOn", base) + logical_identifiers(resource, "basedOn"),
         organization=_organization(resource, base),
@@ -141,7 +143,9 @@ def report_of(resource: Raw, value_sets: ValueSets, base: str | None) -> Report:
     """A DiagnosticReport without its text."""
     code = concept(child(resource, "code"))
     category_codes = {c.code for item in children(resource, "category") for c in codings(item)}
-    studies = tuple(dict.fromkeys(references_to(resource, "imagingStudy", base) + references_to(resource, "study", base)))
+    # R5 renamed imagingStudy to study, and mixed feeds send either
+    named = references_to(resource, "imagingStudy", base) + references_to(resource, "study", base)
+    studies = tuple(dict.fromkeys(named))
     words = code.words
     modalities = value_sets.modalities(code.codings) or modalities_in(words)
     codes = {c.code for c in code.codings}
@@ -190,7 +194,7 @@ def _interpreters(resource: Raw, base: str | None) -> tuple[str, ...]:
 
 
 def reader_of(report: Report, roles: tuple[Raw, ...], routing: Routing, roster: dict[str, tuple[str, ...]]) -> Reader:
-    """What subspecialty the interpreter is known to have: from the site's roster, else PractitionerRole or qualification.
+    """What subspecialty the interpreter is known to have: the site's roster, else PractitionerRole or qualification.
 
     `roles` are the resources that the interpreter's reference led to. General radiology proves nothing (decision 1).
     """

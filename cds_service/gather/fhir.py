@@ -155,7 +155,7 @@ class FhirCall:
             return Answer(why="fhir-failed")
 
     def _body(self, response: requests.Response) -> Answer:
-        """Take the body as it drips in, so that neither a slow nor an endless one holds this thread past the deadline."""
+        """Take the body as it drips in: neither a slow nor an endless one holds this thread past the deadline."""
         taken = bytearray()
         while True:
             if self._deadline.passed:

@@ -1,9 +1,9 @@
 """From an order to the study it rests on, and from that study to its report, by named rungs.
 
-Order to study: the order's own references, a shared request, an accession identifier, else region + modality + recency.
-Study to report: DiagnosticReport.imagingStudy, a shared request, an accession identifier, else the same region, modality
-and day. A study of another region is never taken, whoever points at it. FHIR R4 has no search for
-DiagnosticReport.imagingStudy or supportingInfo, so the patient's resources are matched here.
+Order to study: the order's own references, a shared request, else region, modality and recency. Study to report:
+DiagnosticReport.imagingStudy, a shared request, an accession identifier, else the same region, kind and day. A study of
+another region is never taken, whoever points at it. FHIR R4 has no search for DiagnosticReport.imagingStudy or
+supportingInfo, so the patient's resources are matched here.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,8 @@ def link(
     study, rung = _study(order, regions, candidates, alive, now)
     if study is None:
         return Basis(others=alive)
-    of_study, report_rung = _reports_of(study, tuple(r for r in alive if r.kind in ("radiology", "second-read", "tumour-board")))
+    of_imaging = tuple(r for r in alive if r.kind in ("radiology", "second-read", "tumour-board"))
+    of_study, report_rung = _reports_of(study, of_imaging)
     basis, settled = _settle(of_study)
     names = {r.reference for r in settled}
     others = tuple(r for r in alive if r.reference not in names)
@@ -56,7 +57,7 @@ def link(
 
 
 def fits(order: Order, regions: tuple[str, ...], study: Study) -> bool:
-    """Whether a study can be the basis: same region where both are known, same stretch of the spine, and not another side."""
+    """Whether a study can be the basis: same region where both are known, same stretch of spine, not the other side."""
     if regions and study.regions and not set(regions) & set(study.regions) and "whole-body" not in study.regions:
         return False
     if order.segments and study.segments and not set(order.segments) & set(study.segments):
@@ -110,7 +111,8 @@ def _study(
         shared = [s for s in fitting if named & set(s.based_on)]
         if shared:
             return _latest(shared), "shared-based-on"
-    recent = [s for s in fitting if _usable(s, regions) and s.started and s.started >= now - LINK_WINDOW and (s.regions or not regions)]
+    seen = [s for s in fitting if s.started and s.started >= now - LINK_WINDOW and (s.regions or not regions)]
+    recent = [s for s in seen if _usable(s, regions)]
     return (_latest(recent), "region-and-recency") if recent else (None, "")
 
 

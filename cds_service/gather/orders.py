@@ -44,8 +44,13 @@ _RELEVANT: frozenset[OrderKind] = frozenset(_KIND_OF_SET.values())
 _NOT_TREATMENT = frozenset({"363679005", "108252007", "RAD", "LAB"})
 _SECOND_READ_REASONS = frozenset({"111418"})
 _SECOND_READ_CODES = frozenset({"28191001", "306299005", "308461008"})
-_SECOND_READ_WORDS = re.compile(r"\b(?:second[\s-](?:read|opinion)|outside (?:study|film|imaging) (?:interpretation|read)|over-?read|re-?read)\b", re.I)
-_RADIOLOGY_WORDS = re.compile(r"radiolog|imaging|\bread\b|re-?read|over-?read|\b(?:mri?|ct|pet|scan|study|film)\b", re.I)
+_SECOND_READ_WORDS = re.compile(
+    r"\b(?:second[\s-](?:read|opinion)|outside (?:study|film|imaging) (?:interpretation|read)|over-?read|re-?read)\b",
+    re.I,
+)
+_RADIOLOGY_WORDS = re.compile(
+    r"radiolog|imaging|\bread\b|re-?read|over-?read|\b(?:mri?|ct|pet|scan|study|film)\b", re.I
+)
 _CYCLE = re.compile(r"\b(?:cycle\s*#?\s*(\d{1,2})|c(\d{1,2})\s?d\d{1,2})\b", re.I)
 _INTENT = re.compile(
     r"\b(curative|definitive|radical|palliati(?:ve|on)|neoadjuvant|neo-adjuvant|adjuvant|prophylactic|maintenance|salvage)\b",
@@ -201,7 +206,9 @@ def _details(order: Order, resource: Raw, value_sets: ValueSets, base: str | Non
         side=side(where) or side(why),
         reasons=reasons,
         reason_members=value_sets.find_any(_REASON_SETS, tuple(c for r in reasons for c in r.codings)),
-        intents=tuple(dict.fromkeys(word.lower() for word in _INTENT.findall(" ; ".join([words, *_coded_intents(resource)])))),
+        intents=tuple(
+            dict.fromkeys(w.lower() for w in _INTENT.findall(" ; ".join([words, *_coded_intents(resource)])))
+        ),
         supporting=tuple(
             dict.fromkeys(
                 reference
@@ -244,9 +251,8 @@ def _planned_start(resource: Raw) -> datetime | None:
 def _cycle(words: str, resource: Raw) -> int | None:
     for extension in walk_extensions(resource):
         if "cycle" in text(extension, "url").lower():
-            value = next((number(extension.get(n)) for n in ("valueInteger", "valuePositiveInt") if n in extension), None)
+            value = number(extension.get("valueInteger", extension.get("valuePositiveInt")))
             if value is not None:
                 return int(value)
     match = _CYCLE.search(words)
     return int(match.group(1) or match.group(2)) if match else None
-

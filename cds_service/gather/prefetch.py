@@ -4,7 +4,7 @@ A key may be absent, null, an OperationOutcome, a resource, a searchset Bundle o
 may also be an HTML error page or a Bundle with one broken entry. Whatever cannot be used becomes a named gap.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -18,12 +18,11 @@ REQUIRED = ("imagingStudies", "diagnosticReports")  # without these no relevant 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What one key brought: its resources, the next page where there is one, and what was wrong with it."""
+    """What one key brought: its resources by name, the next page where there is one, and what was wrong with it."""
 
     key: str
     state: State
-    resources: tuple[Raw, ...] = ()
-    by_name: dict[str, Raw] | None = None
+    by_name: dict[str, Raw] = field(default_factory=dict)  # `Type/id`, fullUrl, or the place in the Bundle
     next_url: str | None = None
     gaps: tuple[Gap, ...] = ()
 
@@ -53,7 +52,7 @@ def received(key: str, value: object, *, sent: bool = True, base: str | None = N
     if kind == "OperationOutcome":
         return _nothing(key, "failed")
     if kind != "Bundle":
-        return Received(key, "resource", (value,), index([{"resource": value}], base))
+        return Received(key, "resource", index([{"resource": value}], base, key))
     return _bundle(key, value, base)
 
 
@@ -65,18 +64,13 @@ def _bundle(key: str, bundle: Raw, base: str | None) -> Received:
     sent = bundle.get("entry")
     entries = sent if isinstance(sent, list) else []
     gaps = [] if sent is None or isinstance(sent, list) else [Gap(key, "unreadable", "Bundle.entry is not a list")]
-    resources = []
     for position, entry in enumerate(entries):
         resource = entry.get("resource") if isinstance(entry, dict) else None
-        kind = text(resource, "resourceType")
-        if kind and isinstance(resource, dict):
-            if kind != "OperationOutcome":  # a searchset may carry one as search.mode=outcome
-                resources.append(resource)
-        else:
+        if not text(resource, "resourceType"):
             gaps.append(Gap(f"{key}[{position}]", "unreadable"))
     next_url = next((text(link, "url") for link in children(bundle, "link") if text(link, "relation") == "next"), None)
     state: State = "page" if next_url else "bundle"
-    return Received(key, state, tuple(resources), index(entries, base), next_url or None, tuple(gaps))
+    return Received(key, state, index(entries, base, key), next_url or None, tuple(gaps))
 
 
 def from_request(request: HookRequest, keys: tuple[str, ...]) -> dict[str, Received]:

@@ -1,4 +1,4 @@
-"""The patient's record as one call knows it: prefetch, plus what was read, with every resource of another patient left out."""
+"""The patient's record as one call knows it: prefetch, plus what was read; no resource of another patient gets in."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,18 @@ from cds_service.gather.fhir import Answer
 from cds_service.gather.orders import of_patient, read_order
 from cds_service.gather.prefetch import Received, received
 from cds_service.gather.references import contained, key_of
-from cds_service.model import Condition, Gap, HookRequest, Order, Patient, Procedure, Report, ReportPart, StageObservation, Study
+from cds_service.model import (
+    Condition,
+    Gap,
+    HookRequest,
+    Order,
+    Patient,
+    Procedure,
+    Report,
+    ReportPart,
+    StageObservation,
+    Study,
+)
 from cds_service.terminology import ValueSets
 
 # Which prefetch key a resource type belongs to, wherever it came from.
@@ -34,6 +45,7 @@ class Record:
     request: HookRequest
     received: dict[str, Received] = field(default_factory=dict)
     by_name: dict[str, Raw] = field(default_factory=dict)
+    by_type: dict[str, dict[str, Raw]] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     asked: set[str] = field(default_factory=set)  # places read, or tried
     pages: dict[str, int] = field(default_factory=dict)  # pages taken of one search
@@ -44,13 +56,10 @@ class Record:
         """The caller's FHIR base."""
         return self.request.fhir.base if self.request.fhir else None
 
-    def take(self, received: Received) -> None:
-        """Add what one key brought; a later answer for a key replaces its gap, and pages add up."""
-        before = self.received.get(received.key)
-        if before and before.resources and received.state in ("bundle", "page", "resource"):
-            received = replace(received, resources=before.resources + received.resources)
-        self.received[received.key] = received
-        self.add(received.by_name or {}, received.key)
+    def take(self, found: Received) -> None:
+        """Add what one key brought; a later answer for a key replaces its gap."""
+        self.received[found.key] = found
+        self.add(found.by_name, found.key)
 
     def learn(self, purpose: str, place: str, answer: Answer) -> None:
         """Take one FHIR answer for what it was asked for; what did not come becomes a named gap."""
@@ -64,7 +73,7 @@ class Record:
                 self.gaps.append(Gap(place.partition("?")[0] if "?" in place else place, answer.why))
                 return
             found = received(purpose, answer.body, base=self.base)
-            self.add({**(found.by_name or {}), **({place: answer.body} if found.state == "resource" else {})}, purpose)
+            self.add({**found.by_name, **({place: answer.body} if found.state == "resource" else {})}, purpose)
         elif answer.body is not None:
             self.pages[purpose] = self.pages.get(purpose, 0) + 1
             self.take(received(purpose, answer.body, base=self.base))
@@ -74,11 +83,14 @@ class Record:
     def add(self, named: Mapping[str, Raw], key: str) -> None:
         """Add resources by name, refusing those of another patient (decision 5)."""
         for name, resource in named.items():
+            if name in self.by_name:  # the first copy stays: one call, one truth
+                continue
             if self.belongs(resource):
                 self.by_name[name] = resource
+                kind = resource["resourceType"]
+                self.by_type.setdefault(kind, {}).setdefault(key_of(resource) or name, resource)
             else:
-                gap = Gap(key, "wrong-patient")
-                self.gaps.append(gap)
+                self.gaps.append(Gap(key, "wrong-patient"))
 
     def belongs(self, resource: Raw) -> bool:
         """Whether a resource may be used for this patient."""
@@ -89,18 +101,7 @@ class Record:
 
     def all(self, kind: str) -> list[Raw]:
         """Every resource of one type, each once."""
-        seen: dict[int, Raw] = {}
-        for received in self.received.values():
-            for resource in received.resources:
-                if resource.get("resourceType") == kind and self.belongs(resource):
-                    seen[id(resource)] = resource
-        for resource in self.by_name.values():
-            if resource.get("resourceType") == kind:
-                seen.setdefault(id(resource), resource)
-        unique: dict[str, Raw] = {}
-        for resource in seen.values():
-            unique.setdefault(key_of(resource) or str(id(resource)), resource)
-        return list(unique.values())
+        return list(self.by_type.get(kind, {}).values())
 
     def find(self, reference: str, holder: Raw | None = None) -> Raw | None:
         """The resource a reference names: contained in its holder, or anywhere in the record."""
@@ -111,10 +112,10 @@ class Record:
     def open_gaps(self) -> tuple[Gap, ...]:
         """Gaps of the keys that are still unsatisfied, and all others met on the way."""
         found: list[Gap] = []
-        for received in self.received.values():
-            found += received.gaps
-            if received.state == "page":
-                found.append(Gap(received.key, "page-missing"))
+        for key, brought in self.received.items():
+            found += brought.gaps
+            if brought.state == "page":
+                found.append(Gap(key, "page-missing"))
         return tuple(dict.fromkeys(found + self.gaps))
 
 

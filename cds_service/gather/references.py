@@ -69,13 +69,17 @@ def contained(resource: Raw, reference: str) -> Raw | None:
     return next((item for item in children(resource, "contained") if text(item, "id") == reference[1:]), None)
 
 
-def index(entries: list[Any], base: str | None) -> dict[str, Raw]:
-    """Bundle entries by every name that may point at them: `Type/id` and fullUrl."""
+def index(entries: list[Any], base: str | None, where: str = "") -> dict[str, Raw]:
+    """Bundle entries by every name that may point at them: `Type/id` and fullUrl, else their place in the Bundle.
+
+    OperationOutcome entries are left out: a searchset may carry one as `search.mode` outcome.
+    """
     found: dict[str, Raw] = {}
-    for entry in entries:
+    for position, entry in enumerate(entries):
         resource = child(entry, "resource")
-        if key := key_of(resource):
-            found[key] = resource
-        if resource and (url := text(entry, "fullUrl")):
+        if text(resource, "resourceType") in ("", "OperationOutcome"):
+            continue
+        found[key_of(resource) or f"{where}[{position}]"] = resource
+        if url := text(entry, "fullUrl"):
             found.setdefault(normal(url, base), resource)
     return found
