@@ -1,8 +1,8 @@
 """Synthetic charts: who the patient is, what is on file, what is about to be signed, and what must happen then.
 
 A chart file never ages: every date in it is written relative to the day it is opened (`{{-20d}}`, `{{+3d 07:30}}`,
-`{{-67y-112d}}`; inside prose `{{-95d us}}` or `{{-95d long}}`), and report texts stand in `texts` as lines, so that they
-can be read in the file: `{{text:report}}` and `{{base64:report}}` put them where FHIR wants them.
+`{{-67y-112d}}`; inside prose `{{-95d us}}`), and report texts stand in `texts` as lines, so that they can be read in
+the file: `{{text:report}}` and `{{base64:report}}` put them where FHIR wants them.
 """
 
 import base64
@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 FOLDER = Path(__file__).parent / "charts"
-_WHEN = re.compile(r"\{\{((?:[+-]\d+[yd])+)(?: (\d\d:\d\d|us|long))?\}\}")
+_WHEN = re.compile(r"\{\{((?:[+-]\d+[yd])+)(?: (\d\d:\d\d|us))?\}\}")
 _STEP = re.compile(r"([+-]\d+)([yd])")
 _TEXT = re.compile(r"\{\{(text|base64):([a-z0-9-]+)\}\}")
 
@@ -103,8 +103,6 @@ def _written(steps: str, how: str | None, now: datetime) -> str:
             day += timedelta(days=int(amount))
     if how == "us":
         return f"{day:%m/%d/%Y}"
-    if how == "long":
-        return f"{day.day} {day:%b %Y}"
     if how:
         return f"{day:%Y-%m-%d}T{how}:00+00:00"
     return f"{day:%Y-%m-%d}"
