@@ -21,7 +21,8 @@ help: ## Show what can be made
 	@echo '  ARGS=… is handed on, as in: make demo ARGS=--once    TESTS=… narrows make test'
 
 .PHONY: setup
-setup: $(VENV)/.stamp $(NODE)/.stamp $(COHORT)/.stamp .chromium ## Install all that the tests need (into this folder)
+setup: .programs ## Install all that the tests need (into this folder)
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.stamp $(COHORT)/.stamp $(NODE)/.stamp
 
 .PHONY: test
 test: setup check ## Install what is missing, check the code, run every test
@@ -58,9 +59,9 @@ clean: ## Remove all that was installed or built here
 .python:
 	@scripts/need --python $(PYTHON)
 
-.PHONY: .chromium
-.chromium:
-	@scripts/need chromium=chromium
+.PHONY: .programs
+.programs: .python
+	@scripts/need chromium=chromium npm=npm
 
 $(VENV)/.stamp: pyproject.toml | .python
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
@@ -95,7 +96,6 @@ $(COHORT)/.stamp: .venv-clinosim/.stamp
 
 .PHONY: node
 node: $(NODE)/.stamp ## Install the CDS client of another EHR, and the node it needs
-$(NODE)/.stamp: tests/real/node/package-lock.json tests/real/node/package.json
-	@scripts/need npm=npm
+$(NODE)/.stamp: tests/real/node/package-lock.json tests/real/node/package.json | .programs
 	cd tests/real/node && npm ci --loglevel=error
 	touch $@
