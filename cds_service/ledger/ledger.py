@@ -162,15 +162,20 @@ class Ledger:
 
     def _settle(self, calls: Sequence[Call], asked: Sequence[Asked]) -> None:
         """Write one batch: first the calls, so that feedback finds its card, then the feedback, durably."""
+        problem: str | None = "the ledger could not be written"
         try:
             self._write_calls(calls, counts=self._due_counts(now=bool(asked)))
+            problem = self._write_feedback([row for one in asked for row in one.rows])
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the one thread that writes
+            log.error("ledger: %d calls lost by a fault: %s", len(calls), type(error).__name__)
+            self._failing = True
+            self._lose(len(calls))
         finally:
             for call in calls:
                 self._forget(call)
-        problem = self._write_feedback([row for one in asked for row in one.rows])
-        for one in asked:
-            one.problem = problem if one.rows else None
-            one.done.set()
+            for one in asked:
+                one.problem = problem if one.rows else None
+                one.done.set()
 
     def _write_calls(self, calls: Sequence[Call], counts: Mapping[tuple[str, datetime], int]) -> None:
         written: list[rows.Written] = []

@@ -138,7 +138,7 @@ class Store:
         try:
             connection = self._readers.pop()
         except IndexError:
-            connection = self._connect_to_read()
+            connection = self._connect("read")
         try:
             cursor = connection.connection.cursor()
             cursor.execute(spoken.sql, spoken.pack(values))
@@ -180,24 +180,25 @@ class Store:
         rows = self.read(self.patient_of_card, {"card": card, "client": client})
         return str(rows[0][0]) if rows else None
 
-    def _connect_to_read(self) -> sa.Connection:
-        try:
-            return self._connect("read")
-        except UNAVAILABLE as error:
-            raise LedgerUnavailable(f"the ledger could not be read: {type(error).__name__}") from None
-
     def _connect(self, mode: Mode) -> sa.Connection:
-        connection = self._engine.connect()
-        if mode == "read":
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-        else:
-            connection = connection.execution_options(writes=True)
-        cursor = connection.connection.cursor()
-        for statement in _manners(mode, sqlite_file=self.file is not None):
-            cursor.execute(statement)
-        cursor.close()
-        if not self.file:
+        try:
+            connection = self._engine.connect()
+            if mode == "read":
+                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            else:
+                connection = connection.execution_options(writes=True)
+        except UNAVAILABLE as error:
+            raise LedgerUnavailable(f"the ledger could not be reached: {type(error).__name__}") from None
+        try:
+            cursor = connection.connection.cursor()
+            for statement in _manners(mode, sqlite_file=self.file is not None):
+                cursor.execute(statement)
+            cursor.close()
             connection.connection.commit()
+        except self._driver_error as error:
+            connection.invalidate()
+            connection.close()
+            raise LedgerUnavailable(f"the ledger could not be reached: {type(error).__name__}") from None
         return connection
 
     def _prepare(self) -> None:
@@ -289,4 +290,5 @@ def _manners(mode: Mode, *, sqlite_file: bool) -> tuple[str, ...]:
     return (
         f"PRAGMA busy_timeout={WRITE_WAIT_MS}",
         f"PRAGMA synchronous={'FULL' if mode == 'durable' else 'NORMAL'}",
+        "PRAGMA wal_autocheckpoint=4000",  # 16 MB: pages that change again and again are copied back less often
     )
