@@ -86,6 +86,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no context": ({"hook": "order-sign", "hookInstance": CALL_UUID}, "$.context: expected required: an object"),
     "no patient": (order_sign(context=context(patientId=...)), "$.context.patientId: expected required: a string"),
     "an empty patient": (order_sign(context=context(patientId="")), "$.context.patientId: expected a string"),
+    "a patient id with a newline": (
+        order_sign(context=context(patientId="p1\n")),
+        "$.context.patientId: expected a string",
+    ),
     "a number as patient": (order_sign(context=context(patientId=7)), "$.context.patientId: expected a string"),
     "a patient id with a query": (order_sign(context=context(patientId="1&x=2")), "$.context.patientId: expected"),
     "no user": (order_sign(context=context(userId=...)), "$.context.userId: expected required: a string"),

@@ -1,0 +1,95 @@
+"""How the value of one setting is read; a `ValueError` says what was expected."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ASYMMETRIC_ALGORITHMS = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+
+
+def text(value: Any) -> str:
+    """A text with something in it."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a text")
+    return value.strip()
+
+
+def whole(low: int, high: int) -> Callable[[Any], int]:
+    """A whole number within bounds."""
+
+    def read(value: Any) -> int:
+        expected = f"a whole number from {low} to {high}"
+        if isinstance(value, str) and value.strip().isdecimal():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(expected)
+        return value
+
+    return read
+
+
+def yes_or_no(value: Any) -> bool:
+    """True or false, in any of the words people use."""
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    raise ValueError("true or false")
+
+
+def one_of(*choices: str) -> Callable[[Any], str]:
+    """One of a few words."""
+
+    def read(value: Any) -> str:
+        if value is False and "off" in choices:  # TOML has no `off`, and people write `auth = false`
+            return "off"
+        if not isinstance(value, str) or value.strip().lower() not in choices:
+            raise ValueError("one of " + ", ".join(choices))
+        return value.strip().lower()
+
+    return read
+
+
+def path(value: Any) -> Path:
+    """A path; `~` is the home directory."""
+    return Path(text(value)).expanduser()
+
+
+def listed(value: Any) -> tuple[str, ...]:
+    """A list, or a text separated by commas; order kept, doubles dropped."""
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        raise ValueError("a list, separated by commas")
+    return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
+
+
+def urls(value: Any) -> tuple[str, ...]:
+    """Absolute http(s) URLs, without a final slash."""
+    urls = tuple(url.rstrip("/") for url in listed(value))
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("absolute http(s) URLs without query, separated by commas")
+        if parts.username or parts.password:
+            raise ValueError("URLs without a user name or password in them")
+    return urls
+
+
+def origins(value: Any) -> tuple[str, ...]:
+    """Web origins (RFC 6454)."""
+    origins = urls(value)
+    if any(urlsplit(origin).path for origin in origins):
+        raise ValueError("origins such as https://ehr.example.org, without a path; `*` is refused")
+    return origins
+
+
+def algorithms(value: Any) -> tuple[str, ...]:
+    """Asymmetric JWT algorithms."""
+    names = listed(value)
+    if not names or not set(names) <= set(ASYMMETRIC_ALGORITHMS):
+        raise ValueError(
+            "some of " + ", ".join(ASYMMETRIC_ALGORITHMS) + "; `none` and symmetric ones are never accepted"
+        )
+    return names

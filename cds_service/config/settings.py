@@ -1,0 +1,201 @@
+"""The settings: name, type, default and documentation of each, and how it is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from cds_service.config.readers import (
+    algorithms,
+    one_of,
+    origins,
+    path,
+    text,
+    urls,
+    whole,
+    yes_or_no,
+)
+
+
+def _about(read: Callable[[Any], Any], doc: str, example: str) -> dict[str, Any]:
+    return {"read": read, "doc": doc, "example": example}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an installation decides. The documentation of each field stands beside it and becomes docs/settings.md."""
+
+    auth: Literal["jwt", "off"] = field(
+        default="jwt",
+        metadata=_about(
+            one_of("jwt", "off"),
+            "How callers prove who they are. `jwt`: every CDS Hooks call carries a signed JWT (CDS Hooks, Trusting"
+            " CDS Clients); the service does not start without `clients_file` and `public_urls`. `off`: nobody is"
+            " asked; the service then listens on loopback only and refuses forwarded headers, so that it cannot stand"
+            " behind a proxy by mistake.",
+            "jwt",
+        ),
+    )
+    clients_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            path,
+            "TOML or JSON file of the callers that are let in. One entry per issuer: `iss`, and `jwks` (a JWK Set) or"
+            " `jwks_file` (its path, relative to this file); optional `jku`, `tenant`, `profile` (a file name of"
+            " cards/clients). Public keys only. Read once, at start.",
+            "/etc/second-read/clients.toml",
+        ),
+    )
+    public_urls: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            urls,
+            "Base URLs under which callers reach the service, as they type them, separated by commas. The `aud` of a"
+            " JWT must be one of these followed by the path of the endpoint, exactly.",
+            "https://cds.hospital.example/second-read",
+        ),
+    )
+    jwt_algorithms: tuple[str, ...] = field(
+        default=("ES384", "RS384"),
+        metadata=_about(
+            algorithms,
+            "Signature algorithms accepted in a JWT. ES384 and RS384 are what CDS Hooks recommends; add RS256 or"
+            " ES256 only for a client that can do no better. `none` and symmetric algorithms cannot be allowed.",
+            "ES384,RS384",
+        ),
+    )
+    jwt_leeway_seconds: int = field(
+        default=60,
+        metadata=_about(
+            whole(0, 300),
+            "How far the clocks of a caller and of the service may differ when `exp`, `iat` and `nbf` are compared.",
+            "60",
+        ),
+    )
+    fhir_servers: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            urls,
+            "FHIR base URLs that may be read, separated by commas. A `fhirServer` that is not listed is never"
+            " contacted, and a bearer token is sent to no other origin. Empty: the service lives on prefetch alone.",
+            "https://fhir.hospital.example/R4",
+        ),
+    )
+    deadline_ms: int = field(
+        default=800,
+        metadata=_about(
+            whole(50, 30_000),
+            "Milliseconds one order-sign call may take. Reads that would pass it are given up and named as gaps.",
+            "800",
+        ),
+    )
+    rules_mode: Literal["silent", "as-files"] = field(
+        default="silent",
+        metadata=_about(
+            one_of("silent", "as-files"),
+            "`silent`: every rule is evaluated and recorded, and no card is returned; a new installation starts like"
+            " this. `as-files`: each rule is active or silent as its file says.",
+            "as-files",
+        ),
+    )
+    content_dir: Path | None = field(
+        default=None,
+        metadata=_about(
+            path,
+            "Directory of the site's own `cards/` and `fhir_profiles/`, used instead of those in the package.",
+            "/etc/second-read/content",
+        ),
+    )
+    site_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            path,
+            "YAML file of site facts: who reads, which second reads are offered and on what terms. It takes the place"
+            " of `cards/site.yaml`.",
+            "/etc/second-read/site.yaml",
+        ),
+    )
+    local_codes_dir: Path | None = field(
+        default=None,
+        metadata=_about(
+            path,
+            "Directory of FHIR ValueSets that add the site's own order codes to those of the package.",
+            "/etc/second-read/local-codes",
+        ),
+    )
+    database_url: str = field(
+        default="sqlite:///second-read.db",
+        metadata=_about(
+            text,
+            "Where decisions, cards and feedback are recorded, as an SQLAlchemy URL. SQLite suits one machine.",
+            "sqlite:////var/lib/second-read/ledger.db",
+        ),
+    )
+    ledger_key: str | None = field(
+        default=None,
+        metadata=_about(
+            text,
+            "Secret with which patient identifiers are masked in the ledger; at least 32 characters. Prefer"
+            " `ledger_key_file`: the environment of a process is easier to read than a file.",
+            "(64 hexadecimal digits)",
+        ),
+    )
+    ledger_key_file: Path = field(
+        default=Path("second-read.key"),
+        metadata=_about(
+            path,
+            "File that holds that secret. Where it does not exist it is created, readable by its owner alone. Keep"
+            " it: with another key, earlier cards of a patient are no longer recognised. Machines that share a"
+            " database share it.",
+            "/var/lib/second-read/ledger.key",
+        ),
+    )
+    max_body_bytes: int = field(
+        default=8 * 1024 * 1024,
+        metadata=_about(
+            whole(1024, 256 * 1024 * 1024),
+            "Largest request body accepted; a larger one is answered with 413.",
+            "8388608",
+        ),
+    )
+    cors_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            origins,
+            "Origins of browser-based EHRs that may call the CDS Hooks endpoints (CORS), separated by commas. Empty:"
+            " none.",
+            "https://ehr.hospital.example",
+        ),
+    )
+    workers: int = field(
+        default=2,
+        metadata=_about(
+            whole(1, 64),
+            "Worker processes. One per processor core is enough; each holds at most about 150 MiB.",
+            "2",
+        ),
+    )
+    threads: int = field(
+        default=8,
+        metadata=_about(
+            whole(1, 128),
+            "Threads per worker: calls that wait for a FHIR server at the same time.",
+            "8",
+        ),
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = field(
+        default="info",
+        metadata=_about(
+            one_of("debug", "info", "warning", "error"),
+            "Least severe log line written. Logs are JSON lines on standard error and never hold patient data.",
+            "info",
+        ),
+    )
+    demo: bool = field(
+        default=False,
+        metadata=_about(
+            yes_or_no,
+            "Serve the demo EHR at `/demo`, with synthetic patients. Never together with `auth = jwt`.",
+            "false",
+        ),
+    )
