@@ -106,8 +106,8 @@ def load_routing(path: Path) -> Routing:
     proves: dict[tuple[str, str], tuple[str, ...]] = {}
     for id, subspecialty in subspecialties.items():
         for code in subspecialty.proves:
-            key = (code.system, code.code)
-            proves[key] = (*proves.get(key, ()), id)
+            pair = (code.system, code.code)
+            proves[pair] = (*proves.get(pair, ()), id)
     return Routing(ids=frozenset(subspecialties), _subspecialties=subspecialties, _proves=proves, **table)
 
 
@@ -171,7 +171,7 @@ def _tables(source: YamlSource, ids: frozenset[str], problems: list[Problem]) ->
     """The look-up tables, with every subspecialty they name checked."""
 
     def known(place: Place, id: Any) -> str:
-        if id not in ids:
+        if not isinstance(id, str) or id not in ids:
             words = f"'{id}' is no subspecialty; known: {', '.join(sorted(ids))}"
             problems.append(source.problem(place, "unknown-subspecialty", words))
         return str(id)

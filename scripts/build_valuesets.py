@@ -107,7 +107,9 @@ def build() -> dict[str, str]:
         parts = includes(others, about["systems"])
         if snomed:
             apart = f"{id}-snomed"
-            parts.append({"valueSet": [f"{CANONICAL}/ValueSet/{apart}"]})
+            groups = [extension("group", "String", group) for group in sorted({row["group"] for row in snomed} - {""})]
+            imported: dict[str, Any] = {"valueSet": [f"{CANONICAL}/ValueSet/{apart}"]}
+            parts.append({"extension": groups, **imported} if groups else imported)
             used = {SNOMED, "DCM"} if id in DICOM_NOTICE_SETS else {SNOMED}
             text = value_set(apart, words, includes(snomed, about["systems"]), used, about["copyright"])
             files[f"snomed/{apart}.json"] = text

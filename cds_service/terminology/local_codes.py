@@ -58,7 +58,7 @@ def read_local_codes(
             for row in rows:
                 _read_row(path.name, rows.line_num, row, groups, regions, seen, found, problems)
         except csv.Error as error:
-            problems.append(Problem(path.name, rows.line_num, 1, "not-csv", str(error)))
+            problems.append(Problem(path.name, rows.line_num + 1, 1, "not-csv", str(error)))
     return found, problems
 
 

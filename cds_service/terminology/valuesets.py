@@ -130,7 +130,9 @@ class _Reading:
         codes = self.codes.setdefault(name, Codes())
         for include in includes:
             try:
-                if "valueSet" not in include:
+                if "valueSet" in include:  # of SNOMED CT, read on its own; its groups stay known without it
+                    codes.groups.update(one["valueString"] for one in include.get("extension", ()))
+                else:
                     self.include(name, codes, include)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 line = _line_of(raw, include)

@@ -1,0 +1,74 @@
+"""A site's own order codes: found like any other, and every mistake in the CSV named by its line."""
+
+from pathlib import Path
+
+import pytest
+
+from cds_service.errors import ContentError
+from cds_service.model import Coding
+from cds_service.terminology import load_value_sets
+
+HEAD = "system,code,display,value_set,group,region\n"
+ORDERS = "urn:example:hospital:orders"
+
+
+def test_the_template_works(root: Path) -> None:
+    """The template as shipped loads; its invented codes are found, exactly and by prefix, as matched by a local map."""
+    sets = load_value_sets(root / "fhir_profiles/valuesets", root / "fhir_profiles/local-template")
+    fusion = sets.find("spine-surgery", (Coding(ORDERS, "SURG-0001"),))
+    assert fusion is not None
+    assert (fusion.group, fusion.region, fusion.matched_by) == ("fusion", "spine", "local-map")
+    lung = sets.find("high-stakes-surgery", (Coding(ORDERS, "SURG-LUNG-17"),))
+    assert lung is not None
+    assert (lung.group, lung.needs_cancer) == ("thoracic resection", True)
+    assert sets.find("spine-surgery", (Coding("urn:other", "SURG-0001"),)) is None
+
+
+def test_a_local_code_stands_before_a_shipped_one(root: Path, tmp_path: Path) -> None:
+    """A site may say otherwise of a shipped code."""
+    row = "http://snomed.info/sct,50172003,Ours,spine-surgery,revision,spine\n"
+    (tmp_path / "ours.csv").write_text(HEAD + row, encoding="utf-8-sig")
+    sets = load_value_sets(root / "fhir_profiles/valuesets", tmp_path)
+    found = sets.find("spine-surgery", (Coding("http://snomed.info/sct", "50172003"),))
+    assert found is not None
+    assert (found.group, found.matched_by) == ("revision", "local-map")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line"),
+    [
+        (HEAD + "urn:x,1,One,spine-surgery,fusion,spine\nurn:x,2,Two,nowhere,fusion,spine\n", "unknown-value-set", 3),
+        (HEAD + "urn:x,1,One,spine-surgery,fuson,spine\n", "unknown-group", 2),
+        (HEAD + "urn:x,1,One,radiotherapy,beam,\n", "unknown-group", 2),
+        (HEAD + "urn:x,1,One,spine-surgery,fusion,back\n", "unknown-region", 2),
+        (HEAD + "urn:x,,One,spine-surgery,fusion,spine\n", "empty", 2),
+        (
+            HEAD + "\nurn:x,1,One,spine-surgery,fusion,spine\nurn:x,1,Uno,spine-surgery,fusion,spine\n",
+            "duplicate-code",
+            4,
+        ),
+        (HEAD + "urn:x,1,One,spine-surgery,fusion\n", "cells", 2),
+        (HEAD + "urn:x,1,One,spine-surgery,fusion,spine,too,many\n", "cells", 2),
+        ("system,code\nurn:x,1\n", "columns", 1),
+        (HEAD.strip() + ",colour\n", "columns", 1),
+        (HEAD.strip() + ",match\nurn:x,1,One,spine-surgery,fusion,spine,regex\n", "unknown-match", 2),
+        (HEAD.strip() + ",needs_cancer\nurn:x,1,One,spine-surgery,fusion,spine,maybe\n", "not-yes-or-no", 2),
+        (HEAD + 'urn:x,1,"One,spine-surgery,fusion,spine\n', "not-csv", 2),
+        ("", "columns", 1),
+    ],
+)
+def test_mistakes_are_named_by_line(root: Path, tmp_path: Path, text: str, code: str, line: int) -> None:
+    """A mistake is a ContentError with file, line and what was expected; no row is dropped in silence."""
+    (tmp_path / "ours.csv").write_text(text)
+    with pytest.raises(ContentError) as caught:
+        load_value_sets(root / "fhir_profiles/valuesets", tmp_path)
+    assert [(p.file, p.code, p.line) for p in caught.value.problems] == [("ours.csv", code, line)]
+
+
+def test_an_empty_or_unreadable_folder_is_named(root: Path, tmp_path: Path) -> None:
+    """A local folder without CSV, or with one that is not UTF-8, is an error: a site believes its codes are in use."""
+    with pytest.raises(ContentError, match="no CSV"):
+        load_value_sets(root / "fhir_profiles/valuesets", tmp_path)
+    (tmp_path / "ours.csv").write_bytes(HEAD.encode() + b"urn:x,1,\xff,spine-surgery,fusion,spine\n")
+    with pytest.raises(ContentError, match="UTF-8"):
+        load_value_sets(root / "fhir_profiles/valuesets", tmp_path)
