@@ -1,0 +1,52 @@
+"""Whether a text is English prose with something to read: what is not becomes a gap, never `no finding`."""
+
+import re
+
+from cds_service.model import ReportPart, Section
+
+_ENGLISH = frozenset(
+    "the of and is are no there with in at to for was without not this has normal left right seen evidence".split()
+)
+_OTHER = frozenset(
+    "der die das und ist nicht keine kein mit eine einer im links rechts beurteilung befund le la les des du et est pas sans"
+    " une dans avec gauche droite el los las del y con sin una izquierda derecha il di e non senza destra sinistra het een"
+    " niet geen zonder met van links linker rechter o os da do com sem uma esquerda direita och inte utan med ingen zu zur"
+    " den dem von auf para por que se aux sur au nella della delle".split()
+)
+_EMPTY = re.compile(
+    r"see (?:attached|scanned|separate|pdf|full|the attached|the full)|report to follow|dictation pending|pending"
+    r"|(?:to be|will be) (?:dictated|reported)|not (?:yet )?(?:dictated|reported|available)|no report|insert text|lorem ipsum"
+    r"|report (?:pending|attached|unavailable)"
+)
+_BLANK = re.compile(r"\[[^\]\n]{0,40}\]|_{2,}|\*{3,}|\{[^}\n]{0,40}\}|<[^>\n]{0,40}>|\?{3,}|x{4,}")
+_SPEAKS = ("findings", "impression", "addendum", "other", "recommendation")
+
+
+def is_english(low: str, parts: tuple[ReportPart, ...]) -> bool:
+    """English by its function words; short texts without any are taken as English unless they say otherwise."""
+    if not low.isascii() and sum(c.isalpha() and ord(c) > 0x24F for c in low[:4000]) > 0.2 * len(low[:4000]):
+        return False
+    words = low[:4000].split()
+    if len(words) < 4:
+        return not any(part.language and not part.language.lower().startswith("en") for part in parts)
+    english = sum(word in _ENGLISH for word in words)
+    other = sum(word in _OTHER for word in words)
+    return other <= max(2, english) if english or other < 2 else False
+
+
+def is_empty(low: str, sections: tuple[Section, ...]) -> bool:
+    """A template, or a pointer to a report elsewhere: nothing narrated where findings would stand."""
+    narrated = 0
+    blanks = 0
+    for section in sections:
+        if section.kind not in _SPEAKS:
+            continue
+        body = low[section.start : section.end].replace(section.heading, "", 1) if section.heading else low[section.start : section.end]
+        if narrated > 60:
+            break
+        found = _BLANK.findall(body) if ("[" in body or "_" in body or "*" in body or "{" in body or "<" in body) else []
+        blanks += len(found)
+        if len(body) < 400:
+            body = _EMPTY.sub(" ", body)
+        narrated += sum(len(word) > 2 and word[0].isalpha() and word[-1] != ":" for word in body.split())
+    return narrated < 1 or (blanks >= 2 and narrated < 4 * blanks)

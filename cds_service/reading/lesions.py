@@ -1,0 +1,62 @@
+"""Size, earlier size, trend and suspicion of one lesion, by the words of its clause."""
+
+import re
+from typing import NamedTuple
+
+from cds_service.model import Suspicion
+from cds_service.reading.lexicon import Trend
+
+_NUMBER = r"\d{1,3}(?:[.,]\d{1,2})?"
+_AXIS = r"(?: ?(?:ap|ml|cc|tr|si|craniocaudal|transverse|anteroposterior|in (?:ap|short axis|long axis)))?"
+_SIZE = re.compile(
+    rf"(?<![\w.])(?P<sizes>{_NUMBER}(?: ?(?:mm|cm))?{_AXIS}(?: ?(?:x|by|-|to) ?{_NUMBER}(?: ?(?:mm|cm))?{_AXIS}){{0,2}}+)"
+    r" ?-?(?P<unit>mm|cm|centimeters?|millimeters?)\b"
+)
+_ONE = re.compile(rf"({_NUMBER})(?: ?(mm|cm))?")
+_FORMER = re.compile(
+    r"(?:previous(?:ly)?|prior(?:ly)?|formerly|was|compared (?:to|with)|versus|vs\.?|from|before|earlier|then)"
+    r"[ ,:(]{0,2}(?:measur\w+|size|exam|study|ct|mri|measurement|approximately|about|of|at|to|was|the|on|is|up|a|[\d/.-]{6,10})?"
+    r"[ ,:]{0,2}(?:approximately |about |up to |of |at |was )?\Z"
+)
+_SINCE = re.compile(r" ?(?:previously|prior|on (?:the )?prior|before)\b")
+
+
+class Size(NamedTuple):
+    """One measurement in millimetres, its largest axis."""
+
+    start: int
+    end: int
+    mm: float
+    former: bool
+
+
+class Lesion(NamedTuple):
+    """What a clause says of one lesion."""
+
+    size: float | None
+    prior: float | None
+    trend: Trend | None
+    suspicion: Suspicion | None
+
+
+def sizes(low: str, start: int, end: int) -> list[Size]:
+    """Every measurement of a sentence."""
+    found = []
+    for match in _SIZE.finditer(low, start, end):
+        unit = match["unit"]
+        axes = [(float(number.replace(",", ".")), of or unit) for number, of in _ONE.findall(match["sizes"])]
+        mm = max(value * (10 if of.startswith("c") else 1) for value, of in axes)
+        head = low[max(start, match.start() - 40) : match.start()]
+        former = _FORMER.search(head) is not None or _SINCE.match(low, match.end(), end) is not None
+        found.append(Size(match.start(), match.end(), round(mm, 1), former))
+    return found
+
+
+def sizes_of(measured: list[Size], mention: tuple[int, int], before: int, after: int) -> tuple[float | None, float | None]:
+    """The present and the earlier size that belong to a mention: its own clause first, then what follows."""
+    start, end = mention
+    own = [size for size in measured if before <= size.start and size.end <= after]
+    now = [size for size in own if not size.former]
+    then = [size for size in own if size.former]
+    near = min(now, key=lambda size: min(abs(size.end - start), abs(size.start - end)), default=None)
+    return (near.mm if near else None), (then[0].mm if then else None)

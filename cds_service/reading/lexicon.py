@@ -1,0 +1,202 @@
+"""The lexicon: what report language means, as read from `cards/lexicon/*.yaml` and compiled once.
+
+One file is one concept; `_modifiers.yaml` holds the words that turn a finding into an absent, uncertain, former or
+merely feared one. The language lives in those files, the grammar in this package.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+
+from cds_service.errors import ContentError, Problem
+from cds_service.model import Assertion, Suspicion
+from cds_service.reading.strict_yaml import Node, read_yaml
+from cds_service.reading.words import Trie, any_of, count, spread
+
+Kind = Literal[
+    "negation", "pseudo", "hedge", "historical", "hypothetical", "indication", "family", "resolved", "unread",
+    "boundary", "mark",
+]  # fmt: skip
+Trend = Literal["new", "larger", "stable", "smaller", "resolved"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+TRENDS: tuple[Trend, ...] = get_args(Trend)
+ASSERTIONS: tuple[Assertion, ...] = get_args(Assertion)
+SUSPICIONS: tuple[Suspicion, ...] = get_args(Suspicion)
+MODIFIERS = "_modifiers"
+_MOST_WORDS = 3000  # phrases of one pattern; more is a mistake with braces
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Phrase:
+    """Words that name a concept, and what they say of it beyond naming it."""
+
+    id: str  # `spinal-stenosis/canal`
+    concept: str
+    graded: bool = False  # read severity, level and side with it
+    lesion: bool = False  # read size, trend, suspicion and regions with it
+    suspicion: Suspicion | None = None  # what the name itself says: `hemangioma` is benign
+    value: str | None = None
+    near: re.Pattern[str] | None = None  # counts only where the report also says one of these
+    beside: re.Pattern[str] | None = None  # counts only where the sentence also says one of these
+    never_near: re.Pattern[str] | None = None  # does not count where the sentence says one of these
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trigger:
+    """Words that modify a finding: `ahead` those after them, `back` those before them."""
+
+    id: str
+    kind: Kind
+    ahead: bool = True
+    back: bool = False
+    reach: int = 0  # at most so many words away; 0: as far as the statement goes
+    suspicion: Suspicion | None = None
+    trend: Trend | None = None
+
+
+K = TypeVar("K", Phrase, Trigger)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One sentence of the lexicon with the label it must get; `target` marks the words when a trigger is shown."""
+
+    id: str
+    concept: str | None
+    sentence: str
+    expect: Assertion
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lexicon:
+    """Everything `read` knows of language. Compared by identity; `digest` names its content."""
+
+    concepts: frozenset[str]
+    titles: dict[str, str] = field(repr=False)
+    phrases: dict[str, Phrase] = field(repr=False)  # by words
+    triggers: dict[str, Trigger] = field(repr=False)  # by words
+    find_phrases: Trie[Phrase] = field(repr=False)
+    find_triggers: Trie[Trigger] = field(repr=False)
+    examples: tuple[Example, ...] = field(repr=False)
+    digest: str
+
+
+def load_lexicon(folder: Path) -> Lexicon:
+    """Read and compile every file of a lexicon folder; raises ContentError with every problem of every file at once."""
+    problems: list[Problem] = []
+    titles: dict[str, str] = {}
+    phrases: dict[str, Phrase] = {}
+    triggers: dict[str, Trigger] = {}
+    examples: list[Example] = []
+    digest = hashlib.blake2b(digest_size=16)
+    files = sorted(folder.glob("*.yaml"))
+    if not files:
+        raise ContentError((Problem(str(folder), 1, 1, "lexicon-empty", "no *.yaml file in the lexicon folder"),))
+    for path in files:
+        raw = path.read_bytes()
+        digest.update(raw)
+        root = read_yaml(path, raw, problems)
+        if root is None:
+            continue
+        if path.stem == MODIFIERS:
+            _read_modifiers(root, triggers, examples)
+        else:
+            _read_concept(root, path.stem, titles, phrases, examples)
+    if problems:
+        raise ContentError(tuple(sorted(problems, key=lambda p: (p.file, p.line, p.column))))
+    return Lexicon(
+        concepts=frozenset(titles),
+        titles=titles,
+        phrases=phrases,
+        triggers=triggers,
+        find_phrases=Trie(phrases.items()),
+        find_triggers=Trie(triggers.items()),
+        examples=tuple(examples),
+        digest=digest.hexdigest(),
+    )
+
+
+def _read_concept(
+    root: Node, stem: str, titles: dict[str, str], phrases: dict[str, Phrase], examples: list[Example]
+) -> None:
+    root.keys(required=("id", "title", "phrases"), optional=("severity", "lesion", "near", "never_near", "notes"))
+    concept = root.text("id")
+    if concept and concept != stem:
+        root.at("id").wrong("id-not-file", f"id is '{concept}' but the file is '{stem}.yaml'")
+    titles[stem] = root.text("title")
+    graded, lesion = root.flag("severity"), root.flag("lesion")
+    near, never = root.words("near"), root.words("never_near")
+    seen: set[str] = set()
+    for node in root.items("phrases"):
+        node.keys(
+            required=("id", "words", "example", "expect"),
+            optional=("suspicion", "value", "near", "with", "never_near", "severity", "lesion"),
+        )
+        name = node.text("id")
+        if name in seen:
+            node.at("id").wrong("duplicate-id", f"phrase '{name}' stands twice in this file")
+        seen.add(name)
+        phrase = Phrase(
+            id=f"{stem}/{name}",
+            concept=stem,
+            graded=node.flag("severity") if node.has("severity") else graded,
+            lesion=node.flag("lesion") if node.has("lesion") else lesion,
+            suspicion=node.choice("suspicion", SUSPICIONS),
+            value=node.text("value") or None,
+            near=any_of(node.words("near") or near),
+            beside=any_of(node.words("with")),
+            never_near=any_of(node.words("never_near") or never),
+        )
+        _keep(node, phrase, phrases)
+        _example(node, phrase.id, stem, examples)
+
+
+def _read_modifiers(root: Node, triggers: dict[str, Trigger], examples: list[Example]) -> None:
+    root.keys(required=("id", "title", "triggers"), optional=("notes",))
+    seen: set[str] = set()
+    for node in root.items("triggers"):
+        node.keys(
+            required=("id", "kind", "words", "example", "expect"), optional=("direction", "reach", "suspicion", "trend")
+        )
+        name = node.text("id")
+        if name in seen:
+            node.at("id").wrong("duplicate-id", f"trigger '{name}' stands twice in this file")
+        seen.add(name)
+        direction = node.choice("direction", ("ahead", "back", "both")) or "ahead"
+        trigger = Trigger(
+            id=name,
+            kind=node.choice("kind", KINDS) or "mark",
+            ahead=direction != "back",
+            back=direction != "ahead",
+            reach=node.number("reach"),
+            suspicion=node.choice("suspicion", SUSPICIONS),
+            trend=node.choice("trend", TRENDS),
+        )
+        _keep(node, trigger, triggers)
+        _example(node, name, None, examples)
+
+
+def _keep(node: Node, kept: K, by_words: dict[str, K]) -> None:
+    """Spread the words of one entry; the same words may mean one thing only."""
+    for pattern in node.words("words"):
+        size = count(pattern)
+        if size > _MOST_WORDS:
+            node.at("words").wrong("too-many-words", f"braces spread to {size} phrases (at most {_MOST_WORDS})")
+            continue
+        for words in spread(pattern):
+            other = by_words.setdefault(words, kept)
+            if other is not kept:
+                node.at("words").wrong("words-twice", f"'{words}' already belongs to {other.id}")
+
+
+def _example(node: Node, id: str, concept: str | None, examples: list[Example]) -> None:
+    expect = node.choice("expect", ASSERTIONS)
+    sentence = node.text("example")
+    if concept is None and not ("[" in sentence and "]" in sentence):
+        node.at("example").wrong("no-target", "mark the words that are modified: `No evidence of [metastasis].`")
+    if expect:
+        examples.append(Example(id, concept, sentence, expect, node.file, node.at("example").line))

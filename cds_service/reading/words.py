@@ -1,0 +1,98 @@
+"""Many phrases at once, as a trie over words: one pass over a text finds the longest phrase at each place.
+
+A dictionary step a word beats a compiled alternation of ten thousand phrases in matching (0.1 ms for 400 words) and
+needs no compiling; time is linear in the text whatever the number of phrases.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import product
+from math import prod
+from typing import Any, Generic, NamedTuple, TypeVar
+
+V = TypeVar("V")
+
+_BRACES = re.compile(r"\{([^{}]*)\}")
+# hyphen and blank only part words; any other mark is a word of its own, so that no phrase reaches across it
+_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[^ \-a-z0-9]")
+
+
+class Words(NamedTuple):
+    """The words of a text and where each begins."""
+
+    words: list[str]
+    starts: list[int]
+
+
+class Trie(Generic[V]):
+    """Phrases by their words; the value of the longest one that fits is found."""
+
+    __slots__ = ("_root",)
+
+    def __init__(self, phrases: Iterable[tuple[str, V]]) -> None:
+        self._root: dict[str | None, Any] = {}
+        for phrase, value in phrases:
+            node = self._root
+            for word in _WORD.findall(phrase):
+                node = node.setdefault(word, {})
+            node[None] = value
+
+    def find(self, text: Words, first: int = 0, last: int | None = None) -> list[tuple[int, int, V]]:
+        """(start, end, value) of the phrases among the words `first:last`, longest and leftmost, as text offsets."""
+        words, starts = text
+        root = self._root
+        last = len(words) if last is None else last
+        found: list[tuple[int, int, V]] = []
+        free = 0
+        for at in [at for at in range(first, last) if words[at] in root]:
+            if at < free:
+                continue
+            node = root[words[at]]
+            best = node.get(None)
+            to = at + 1
+            free_after = to
+            while to < last:
+                node = node.get(words[to])
+                if node is None:
+                    break
+                to += 1
+                value = node.get(None)
+                if value is not None:
+                    best, free_after = value, to
+            if best is not None:
+                free = free_after
+                found.append((starts[at], starts[free - 1] + len(words[free - 1]), best))
+        return found
+
+
+def split(low: str) -> Words:
+    """The words of a lower-cased text."""
+    words: list[str] = []
+    starts: list[int] = []
+    for match in _WORD.finditer(low):
+        words.append(match[0])
+        starts.append(match.start())
+    return Words(words, starts)
+
+
+def count(pattern: str) -> int:
+    """How many phrases a pattern would spread to; known without spreading it."""
+    return prod(choices.count("|") + 1 for choices in _BRACES.findall(pattern))
+
+
+def spread(pattern: str) -> tuple[str, ...]:
+    """All phrases that one lexicon pattern stands for: `{canal|recess} stenosis`, `nodule{s|}`."""
+    parts = _BRACES.split(pattern.lower())
+    choices: list[Sequence[str]] = [part.split("|") if place % 2 else [part] for place, part in enumerate(parts)]
+    return tuple(dict.fromkeys(key_of("".join(words)) for words in product(*choices)))
+
+
+def key_of(words: str) -> str:
+    """The form under which a phrase is kept: hyphen and blank are the same."""
+    return " ".join(words.replace("-", " ").split())
+
+
+def any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    """One pattern for `does the text say one of these`, for short lists."""
+    phrases = [re.escape(phrase).replace(r"\ ", "[ -]") for pattern in patterns for phrase in spread(pattern)]
+    return re.compile(rf"\b(?:{'|'.join(phrases)})\b") if phrases else None
