@@ -124,7 +124,7 @@ class Gap:
 
     `why`: prefetch-omitted | prefetch-null | prefetch-failed | unreadable | no-fhir-server | server-not-allowed |
     fhir-refused | fhir-not-found | fhir-failed | fhir-timeout | fhir-too-large | page-missing | foreign-origin |
-    wrong-patient | attachment-unsupported | attachment-unreadable | language-unsupported | no-narrative | reading-limit
+    wrong-patient | restricted | attachment-unsupported | attachment-unreadable | language-unsupported | no-narrative | reading-limit
     """
 
     what: str

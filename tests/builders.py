@@ -17,7 +17,7 @@ MODERATE = (
     "L5-S1: Mild facet arthropathy. No stenosis.\n"
     "IMPRESSION:\n"
     "1. Moderate central canal stenosis at L4-L5.\n"
-    "2. No fracture or cord compression.\n"
+    "2. No fracture or cord compression."
 )
 
 
@@ -109,7 +109,9 @@ def prefetch(*resources: dict[str, Any]) -> dict[str, Any]:
         key: bundle(*(r for r in resources if r["resourceType"] == kind)) for key, kind in keys.items()
     }
     found["diagnosticReports"]["entry"] += [
-        {"resource": r, "search": {"mode": "include"}} for r in resources if r["resourceType"].startswith("Practitioner")
+        {"resource": r, "search": {"mode": "include"}}
+        for r in resources
+        if r["resourceType"].startswith("Practitioner")
     ]
     return found | {
         "patient": {"resourceType": "Patient", "id": PATIENT, "birthDate": "1961-04-02", "gender": "female"},

@@ -122,7 +122,9 @@ class Ehr:
         """The raw answer to a body."""
         return self.client.post(path, json=body)
 
-    def sign(self, *orders: dict[str, Any], prefetch: dict[str, Any] | None = None, **more: Any) -> list[dict[str, Any]]:
+    def sign(
+        self, *orders: dict[str, Any], prefetch: dict[str, Any] | None = None, **more: Any
+    ) -> list[dict[str, Any]]:
         """The cards returned when these orders are signed."""
         answer = self.post(builders.hook(*orders, prefetch=prefetch, **more))
         assert answer.status_code == 200, answer.get_data(as_text=True)

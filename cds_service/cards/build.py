@@ -161,9 +161,8 @@ def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: i
     also = " ".join(plain(other.reason).rstrip(".") + "." for other in concern.also)
     recipient = concern.offer.recipient
     accept = (
-        f"a draft order for a {escaped(concern.reader.label)} second read, usually back within "
-        f"{concern.offer.turnaround_hours} h, goes to you for signature; the answer goes to {escaped(recipient)}. "
-        f"Your order is not changed or held."
+        f"a draft {escaped(concern.reader.label)} second-read order opens for your signature; the answer comes within "
+        f"about {concern.offer.turnaround_hours} h, to {escaped(recipient)}. Your order is neither changed nor held."
     )
     bullets = {
         "Why now": fill(said.why, values, escaped),
@@ -173,7 +172,7 @@ def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: i
         "Not checked": _not_checked(case),
         "If you accept": accept,
     }
-    for dropped in ("", "Also", "Evidence"):
+    for dropped in ("", "Evidence", "Also"):
         bullets.pop(dropped, None)
         text = "\n".join(f"* **{name}:** {said}" for name, said in bullets.items() if said)
         if len(text) <= longest:

@@ -9,16 +9,18 @@ from hypothesis import strategies as st
 from cds_service.gather import accessors, attachments, facts, prefetch, references
 from cds_service.model import Coding, Gap
 
+FIELDS = [
+    "resourceType", "id", "subject", "reference", "code", "coding", "system", "text", "status", "category",
+    "entry", "resource", "link", "relation", "url", "series", "modality", "bodySite", "started",
+    "presentedForm", "data", "conclusion", "identifier", "value", "type", "extension", "class", "performer",
+    "resultsInterpreter", "imagingStudy", "basedOn", "meta", "security", "valueCodeableConcept",
+]  # fmt: skip
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(
-                "resourceType id subject reference code coding system text status category entry resource link relation "
-                "url series modality bodySite started presentedForm data conclusion identifier value type extension "
-                "class performer resultsInterpreter imagingStudy basedOn meta security valueCodeableConcept".split()
-            ),
+            st.sampled_from(FIELDS),
             inner,
             max_size=6,
         )

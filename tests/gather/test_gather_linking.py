@@ -18,9 +18,13 @@ REPORT = Report(
     "DiagnosticReport/1", "radiology", "final", regions=("spine",), segments=("lumbar",), modalities=("MR",),
     effective=b.NOW - timedelta(days=9), issued=b.NOW - timedelta(days=8),
 )  # fmt: skip
+TIED = {"studies": ("ImagingStudy/1",)}
+SHARED = {"based_on": ("ServiceRequest/9",)}
 
 
-def basis(order: Order = ORDER, studies: tuple[Study, ...] = (STUDY,), reports: tuple[Report, ...] = (REPORT,)) -> Basis:
+def basis(
+    order: Order = ORDER, studies: tuple[Study, ...] = (STUDY,), reports: tuple[Report, ...] = (REPORT,)
+) -> Basis:
     """The basis of a lumbar order among these."""
     return link(order, ("spine",), studies, reports, b.NOW)
 
@@ -34,9 +38,9 @@ def rungs(found: Basis) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("order", "study", "report", "expected"),
     [
-        ({"supporting": ("ImagingStudy/1",)}, {}, {"studies": ("ImagingStudy/1",)}, ("order-reference", "report-imaging-study")),
-        ({"supporting": ("DiagnosticReport/1",)}, {}, {"studies": ("ImagingStudy/1",)}, ("order-reference", "report-imaging-study")),
-        ({"supporting": ("ServiceRequest/9",)}, {"based_on": ("ServiceRequest/9",)}, {"based_on": ("ServiceRequest/9",)}, ("shared-based-on", "shared-based-on")),
+        ({"supporting": ("ImagingStudy/1",)}, {}, TIED, ("order-reference", "report-imaging-study")),
+        ({"supporting": ("DiagnosticReport/1",)}, {}, TIED, ("order-reference", "report-imaging-study")),
+        ({"supporting": ("ServiceRequest/9",)}, SHARED, SHARED, ("shared-based-on", "shared-based-on")),
         ({}, {"identifiers": ("urn:acsn|77",)}, {"identifiers": ("urn:acsn|77",)}, ("region-and-recency", "accession")),
         ({}, {"identifiers": ("|77",)}, {"based_on": ("urn:acsn|77",)}, ("region-and-recency", "accession")),
         ({}, {}, {}, ("region-and-recency", "region-and-recency")),
