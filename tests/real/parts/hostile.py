@@ -150,8 +150,11 @@ def hostile() -> Iterator[Hostile]:
         def log_message(self, *_args: object) -> None:
             """Be quiet: pytest shows what matters."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    server.daemon_threads = True
+    class Listening(ThreadingHTTPServer):
+        request_queue_size = 64  # the reads of a call arrive together; with the usual 5 the kernel would delay some
+        daemon_threads = True
+
+    server = Listening(("127.0.0.1", 0), Answering)
     state.base = f"http://127.0.0.1:{server.server_port}/fhir"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
