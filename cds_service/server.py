@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,10 +26,14 @@ _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until SIGTERM; raises `SettingsError` or `ContentError` when it must not start."""
     check_host(settings, host)
-    with tempfile.TemporaryDirectory(prefix="second-read-metrics-") as folder:
-        # prometheus_client decides at its first import whether counts are shared between processes.
-        os.environ.setdefault(_METRICS_FOLDER, folder)
+    folder, parent = tempfile.mkdtemp(prefix="second-read-metrics-"), os.getpid()
+    # prometheus_client decides at its first import whether counts are shared between processes.
+    os.environ.setdefault(_METRICS_FOLDER, folder)
+    try:
         _run(settings, host, port)
+    finally:
+        if os.getpid() == parent:  # a worker that ends leaves through here too
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(settings: Settings, host: str, port: int) -> None:

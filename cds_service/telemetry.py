@@ -139,7 +139,7 @@ def configure_logs(level: str = "info") -> None:
             structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event).decode()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
 

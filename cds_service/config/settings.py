@@ -133,6 +133,7 @@ class Settings:
     )
     ledger_key: str | None = field(
         default=None,
+        repr=False,
         metadata=_about(
             text,
             "Secret with which patient identifiers are masked in the ledger; at least 32 characters. Prefer"
