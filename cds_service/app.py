@@ -92,7 +92,7 @@ def create_app(
     if settings.demo:
         from cds_service.demo import demo_blueprint
 
-        app.register_blueprint(demo_blueprint(content=content, ledger=ledger))
+        app.register_blueprint(demo_blueprint(content=content, ledger=ledger, clock=clock))
     return app
 
 

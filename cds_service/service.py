@@ -36,6 +36,7 @@ def answer(
     if not basket.relevant:
         telemetry.count_gaps(basket.gaps)
         ledger.count_irrelevant(client)
+        telemetry.count_irrelevant()
         return ()
     watch = Stopwatch()
     cases = gather.cases(
