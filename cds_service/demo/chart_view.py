@@ -41,6 +41,7 @@ def shown(chart: Chart, now: datetime) -> dict[str, Any]:
         ]
         + [f"{_words(each['code'])}: {_words(each['valueCodeableConcept'])}" for each in _of(chart, "Observation")],
         "signer": _person(chart, chart.user),
+        "names": _names(chart),
     }
 
 
@@ -84,6 +85,16 @@ def _imaging(chart: Chart) -> list[dict[str, Any]]:
     if reports or not studies:
         return shown_reports
     return [{"title": each["description"], "date": each["started"][:10], "status": "no report"} for each in studies]
+
+
+def _names(chart: Chart) -> dict[str, str]:
+    """Studies and reports by reference, in words: an order that points at them can then be read by a person."""
+    studies = {f"ImagingStudy/{each['id']}": f"images of {each['started'][:10]}" for each in _of(chart, "ImagingStudy")}
+    reports = {
+        f"DiagnosticReport/{each['id']}": f"{_words(each['code'])}, report of {each['issued'][:10]}"
+        for each in _of(chart, "DiagnosticReport")
+    }
+    return studies | reports
 
 
 def _reader(chart: Chart, report: Mapping[str, Any]) -> str:

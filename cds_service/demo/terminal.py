@@ -101,8 +101,7 @@ class Screen:
 
 def _card(card: Mapping[str, Any]) -> Panel:
     colour = COLOURS[card["indicator"]]
-    parts: list[Text | Markdown] = [Text(card["summary"], style="bold"), Text()]
-    parts += [Markdown(card.get("detail", "")), Text()]
+    parts: list[Text | Markdown] = [Text(card["summary"], style="bold"), Markdown(card.get("detail", "")), Text()]
     for suggestion in card.get("suggestions", []):
         parts.append(Text.assemble(("[ ", colour), (suggestion["label"], f"bold {colour}"), (" ]", colour)))
     reasons = [each["display"] for each in card.get("overrideReasons", [])]

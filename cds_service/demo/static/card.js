@@ -83,15 +83,15 @@ const Shown = (() => {
   const words = (concept) => !concept ? "" : concept.text || (concept.coding || []).map((coding) => coding.display || coding.code).join(", ");
 
   /** The draft second-read order that resulted, for a person to read. */
-  function draft(resource) {
+  function draft(resource, names) {
     const rows = [
       ["Order", words(resource.code)],
-      ["Status", `${resource.status}, ${resource.intent}`],
+      ["Status", `${resource.status}, not signed`],
       ["Priority", resource.priority || "routine"],
       ["Reader", words(resource.performerType)],
       ["Reason", (resource.reasonCode || []).map(words).filter(Boolean).join("; ")],
       ["Question", (resource.note || []).map((note) => note.text).join(" ")],
-      ["Images and report", (resource.supportingInfo || []).map((info) => info.display || info.reference).join(", ")],
+      ["Images and report", (resource.supportingInfo || []).map((info) => names[info.reference] || info.display || info.reference).join("; ")],
       ["Needed by", resource.occurrenceDateTime || (resource.occurrencePeriod || {}).end || ""],
     ].filter(([, value]) => value);
     return el("div", { class: "draft" },

@@ -83,11 +83,27 @@
     }
   }
 
+  /** A report's lines without its hard wraps: a line goes on where the next word would not have fitted into it. */
+  function unwrapped(text) {
+    const width = 72;
+    return text.split("\n").reduce((lines, line) => {
+      const last = lines[lines.length - 1];
+      const word = line.trim().split(" ")[0];
+      if (last && word && last.wrapped.length + 1 + word.length > width && !/^\d+\.$/.test(word)) {
+        last.text += ` ${line.trim()}`;
+        last.wrapped = line;
+      } else {
+        lines.push({ text: line, wrapped: line });
+      }
+      return lines;
+    }, []).map((line) => line.text).join("\n");
+  }
+
   function report(each) {
     return el("section", { class: "panel imaging" },
       el("h2", {}, each.title),
       el("p", { class: "facts" }, [day(each.date), `report ${each.status}`, `read by ${each.reader}`].join(" · ")),
-      el("pre", { class: "report", tabindex: "0", "aria-label": `Report: ${each.title}` }, each.text));
+      el("pre", { class: "report", tabindex: "0", "aria-label": `Report: ${each.title}` }, unwrapped(each.text || "")));
   }
 
   function orders() {
@@ -101,9 +117,9 @@
       el("h2", {}, "Orders to sign"),
       el("ul", { class: "plain" },
         ...view.orders.map((order) => row(order.id, order.title,
-          [order.site, order.priority, order.start && `planned ${day(order.start)}`, order.dosage, order.reason && `for ${order.reason}`].filter(Boolean).join(" · "),
+          [!order.title.includes(order.site) && order.site, order.priority, order.start && `planned ${day(order.start)}`, order.dosage, order.reason].filter(Boolean).join(" · "),
           signed.includes(order.id) ? "signed" : null)),
-        ...drafts.map((draft) => row(draft.id, draft.code.text || "Second read", "draft, created from the card", "new"))),
+        ...drafts.map((draft) => row(draft.id, draft.code.text || "Second read", [(draft.performerType || {}).text, "draft from the card"].filter(Boolean).join(" · "), "new"))),
       el("div", { class: "actions" },
         el("button", { type: "submit", class: "primary", id: "sign" }, signed.length ? "Sign again" : view.orders.length > 1 ? "Sign orders" : "Sign order"),
         el("p", { class: "facts", id: "signer" }, `as ${view.signer}`)));
@@ -131,7 +147,7 @@
       const took = Math.round(performance.now() - started);
       await showAnswer(request, answer, took, own);
     } catch (error) {
-      advice.replaceChildren(el("p", { class: "failure", role: "alert" }, `The demo EHR could not sign: ${error.message}`));
+      failed(error);
     } finally {
       const again = $("sign");
       if (again) again.disabled = false;
@@ -152,8 +168,8 @@
       advice.replaceChildren(Shown.silence(Shown.why(verdicts)), raw);
     } else {
       const deeds = {
-        accept: (card, suggestion) => accepted(card, suggestion, own, raw),
-        override: (card, reason, comment) => overridden(card, reason, comment, own, raw),
+        accept: (card, suggestion) => accepted(card, suggestion, own, raw).catch(failed),
+        override: (card, reason, comment) => overridden(card, reason, comment, own, raw).catch(failed),
       };
       advice.replaceChildren(...cards.map((card) => Shown.card(card, deeds)), raw);
       highlight(cards);
@@ -161,6 +177,10 @@
     const first = advice.firstElementChild;
     first.focus({ preventScroll: true });
     if (narrow.matches) first.scrollIntoView({ block: "start", behavior: calm.matches ? "auto" : "smooth" });
+  }
+
+  function failed(error) {
+    advice.prepend(el("p", { class: "failure", role: "alert" }, `The demo EHR could not do that: ${error.message}`));
   }
 
   function markSigned(own) {
@@ -178,7 +198,7 @@
     const told = await feedback({ card: card.uuid, outcome: "accepted", acceptedSuggestions: [{ id: suggestion.uuid }] });
     open.drafts.push(...drafts);
     markSigned(own);
-    settled("Accepted", "The surgical or treatment order is signed unchanged, and this draft order stands beside it.", drafts.map(Shown.draft), told, raw);
+    settled("Accepted", "The surgical or treatment order is signed unchanged, and this draft order stands beside it.", drafts.map((draft) => Shown.draft(draft, open.view.names)), told, raw);
   }
 
   async function overridden(card, reason, comment, own, raw) {
