@@ -15,7 +15,8 @@ from parts.processes import ROOT, Served, served, settings
 
 def run(line: list[str | Path], folder: Path, seconds: float = 180, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command in `folder`, with the environment of an installation."""
-    env = {name: value for name, value in os.environ.items() if name.startswith("PIP_")} | settings(folder, **more)
+    env = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    env |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1"} | settings(folder, **more)
     return subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=seconds, check=False)
 
 
@@ -35,7 +36,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hospital")
     for line in (
         [sys.executable, "-m", "venv", folder / "venv"],
-        [folder / "venv/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", wheel],
+        [folder / "venv/bin/python", "-m", "pip", "install", "-q", "--no-compile", "--no-input", wheel],
     ):
         ran = run(line, folder)
         assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -100,9 +101,11 @@ def test_demo_runs_once(installed: Path, tmp_path: Path) -> None:
 
 
 def test_rules_validate(installed: Path, tmp_path: Path) -> None:
-    """`second-read rules validate` finds the rules of the wheel in order."""
+    """`second-read rules validate` reads the rules of the wheel and finds no error (3: there are warnings)."""
     ran = run([installed, "rules", "validate"], tmp_path)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.returncode in (0, 3), ran.stdout + ran.stderr
+    assert " 0 errors" in ran.stdout
+    assert "spine-fusion" in ran.stdout
 
 
 def test_importing_comes_from_the_wheel(installed: Path, tmp_path: Path) -> None:
