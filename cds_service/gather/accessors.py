@@ -21,7 +21,7 @@ _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
 def text(node: object, name: str) -> str:
     """The string at `name`, stripped; "" where there is none."""
     value = node.get(name) if isinstance(node, dict) else None
-    return value.strip() if isinstance(value, str) else ""
+    return value.strip() if value.__class__ is str else ""  # type: ignore[union-attr]
 
 
 def child(node: object, name: str) -> Raw:
@@ -42,38 +42,50 @@ def children(node: object, name: str) -> list[Raw]:
 
 def codings(concept: object) -> tuple[Coding, ...]:
     """The codings of a CodeableConcept, or of a bare Coding (R5 and some feeds put one for the other)."""
-    found = tuple(
-        Coding(text(item, "system"), code, text(item, "display"))
-        for item in children(concept, "coding")
-        if (code := text(item, "code"))
-    )
-    if found or not (isinstance(concept, dict) and "code" in concept):
-        return found
-    code = text(concept, "code")
-    return (Coding(text(concept, "system"), code, text(concept, "display")),) if code else ()
+    if not isinstance(concept, dict):
+        return ()
+    sent = concept.get("coding")
+    if sent is None:
+        return _coding(concept) if "code" in concept else ()
+    listed = sent if isinstance(sent, list) else [sent]
+    return _coding(listed[0]) if len(listed) == 1 else tuple(c for item in listed for c in _coding(item))
+
+
+def _coding(item: object) -> tuple[Coding, ...]:
+    code = text(item, "code")
+    return (Coding(text(item, "system"), code, text(item, "display")),) if code else ()
+
+
+def first_code(concept: object) -> str:
+    """The code of a concept's first coding that has one; "" where there is none."""
+    found = codings(concept)
+    return found[0].code if found else ""
 
 
 def concept(node: object) -> Concept:
     """A CodeableConcept; its text falls back to the first coding's display, even where that coding has no code."""
-    words = text(node, "text") or next((d for c in children(node, "coding") if (d := text(c, "display"))), "")
-    return Concept(codings(node), words)
+    found, words = codings(node), text(node, "text")
+    if not words:
+        words = next((c.display for c in found if c.display), "")
+    if not words and not found:
+        words = next((d for c in children(node, "coding") if (d := text(c, "display"))), "")
+    return Concept(found, words)
 
 
 def instant(value: object) -> datetime | None:
     """A FHIR date, dateTime or instant as an aware datetime (partial dates: their first moment; no zone: UTC)."""
     if not isinstance(value, str) or not value:
         return None
-    if partial := _PARTIAL_DATE.match(value):
-        year, month, day = partial.groups(default="1")
-        try:
-            return datetime(int(year), int(month), int(day), tzinfo=UTC)
-        except ValueError:
-            return None
     try:
-        parsed = datetime.fromisoformat(_LONG_FRACTION.sub(r"\1", value))
+        if len(value) > 10:
+            parsed = datetime.fromisoformat(_LONG_FRACTION.sub(r"\1", value) if len(value) > 26 else value)
+            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        if partial := _PARTIAL_DATE.match(value):
+            year, month, day = partial.groups(default="1")
+            return datetime(int(year), int(month), int(day), tzinfo=UTC)
     except ValueError:
         return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return None
 
 
 def first_instant(node: object, *names: str) -> datetime | None:

@@ -66,10 +66,7 @@ def cases(
     for found in from_request(request, tuple(content.prefetch)).values():
         record.take(found)
     known = _assemble(record, basket, content, now, history)
-    if settled and all(settled(case) for case in known):
-        return known
-    wanted = _wanted(record, basket, known, content)
-    if not wanted:
+    if not _wanted(record, basket, known, content) or (settled and all(settled(case) for case in known)):
         return known
     call = fhir.open(request.fhir, deadline or Deadline(1.0)) if fhir else "no-fhir-server"
     if isinstance(call, str):

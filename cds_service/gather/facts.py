@@ -5,6 +5,8 @@ are ever taken out, by `attachments`.
 """
 
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from cds_service.anatomy import regions, side, spine_segments
@@ -15,6 +17,7 @@ from cds_service.gather.accessors import (
     children,
     codings,
     concept,
+    first_code,
     first_instant,
     identifiers,
     instant,
@@ -30,6 +33,7 @@ from cds_service.model import (
     Reader,
     Report,
     ReportKind,
+    Side,
     StageObservation,
     Study,
 )
@@ -82,8 +86,23 @@ def patient_of(resource: Raw | None, patient_id: str) -> Patient:
 
 def encounter_class(resource: Raw | None) -> str | None:
     """The encounter's class code (v3-ActCode): a Coding in R4, a list of concepts in R5."""
-    found = codings(child(resource, "class"))
-    return found[0].code if found else None
+    return first_code(child(resource, "class")) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the name of a study or report tells of it."""
+
+    regions: tuple[str, ...]
+    segments: tuple[str, ...]
+    side: Side | None
+    modalities: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def place(words: str) -> Place:
+    """Region, stretch of spine, side and modality that a name tells. A site uses a few hundred names, over and over."""
+    return Place(regions(words), spine_segments(words), side(words), modalities_in(words))
 
 
 def modalities_in(words: str) -> tuple[str, ...]:
@@ -110,14 +129,15 @@ def study_of(resource: Raw, value_sets: ValueSets, base: str | None) -> Study:
     stated = [c.code for item in children(resource, "modality") for c in codings(item)]
     stated += [c.code for item in series for c in codings(child(item, "modality"))]
     sides = tuple(c for item in series for c in codings(child(item, "laterality")))
+    told = place(words)
     return Study(
         reference=key_of(resource),
         status=text(resource, "status") or "unknown",
         started=instant(resource.get("started")),
-        modalities=tuple(dict.fromkeys(stated)) or value_sets.modalities(codes) or modalities_in(words),
-        regions=_region_of(value_sets, (*sites, *codes), words),
-        segments=spine_segments(words),
-        side=side(words) or side(" ; ".join(c.display for c in sides)),
+        modalities=tuple(dict.fromkeys(stated)) or value_sets.modalities(codes) or told.modalities,
+        regions=_region_of(value_sets, (*sites, *codes), told),
+        segments=told.segments,
+        side=told.side or place(" ; ".join(c.display for c in sides)).side,
         description=text(resource, "description") or concept(next(iter(children(resource, "procedureCode")), {})).words,
         identifiers=identifiers(resource),
         based_on=references_to(resource, "basedOn", base) + logical_identifiers(resource, "basedOn"),
@@ -125,9 +145,9 @@ def study_of(resource: Raw, value_sets: ValueSets, base: str | None) -> Study:
     )
 
 
-def _region_of(value_sets: ValueSets, codes: tuple[Coding, ...], words: str) -> tuple[str, ...]:
+def _region_of(value_sets: ValueSets, codes: tuple[Coding, ...], told: Place) -> tuple[str, ...]:
     coded = tuple(r for r in value_sets.regions(codes) if r not in ("other", "unspecified")) if codes else ()
-    return coded or regions(words)
+    return coded or told.regions
 
 
 def _organization(resource: Raw, base: str | None) -> str | None:
@@ -146,18 +166,18 @@ def report_of(resource: Raw, value_sets: ValueSets, base: str | None) -> Report:
     # R5 renamed imagingStudy to study, and mixed feeds send either
     named = references_to(resource, "imagingStudy", base) + references_to(resource, "study", base)
     studies = tuple(dict.fromkeys(named))
-    words = code.words
-    modalities = value_sets.modalities(code.codings) or modalities_in(words)
+    told = place(code.words)
+    modalities = value_sets.modalities(code.codings) or told.modalities
     codes = {c.code for c in code.codings}
     return Report(
         reference=key_of(resource),
         kind=_report_kind(codes, category_codes, radiology=bool(studies or (modalities and not category_codes))),
         status=text(resource, "status") or "unknown",
         concept=code,
-        regions=_region_of(value_sets, code.codings, words),
-        segments=spine_segments(words),
+        regions=_region_of(value_sets, code.codings, told),
+        segments=told.segments,
         modalities=modalities,
-        side=side(words),
+        side=told.side,
         effective=first_instant(resource, "effectiveDateTime", "effectivePeriod"),
         issued=instant(resource.get("issued")),
         studies=studies,
@@ -226,8 +246,7 @@ def condition_of(resource: Raw, value_sets: ValueSets) -> Condition:
 
 
 def _status(resource: Raw, name: str) -> str:
-    found = codings(child(resource, name))
-    return found[0].code if found else text(child(resource, name), "text") or text(resource, name)
+    return first_code(stated) if (stated := child(resource, name)) else text(resource, name)
 
 
 def procedure_of(resource: Raw, value_sets: ValueSets) -> Procedure:
@@ -242,7 +261,7 @@ def procedure_of(resource: Raw, value_sets: ValueSets) -> Procedure:
         members=members,
         status=text(resource, "status"),
         performed=first_instant(resource, "performedDateTime", "performedPeriod"),
-        regions=own or _region_of(value_sets, sites, named.words),
+        regions=own or _region_of(value_sets, sites, place(named.words)),
     )
 
 

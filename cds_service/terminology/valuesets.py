@@ -1,6 +1,7 @@
 """The code lists of fhir_profiles/valuesets, loaded once and immutable after."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -31,7 +32,7 @@ _Key = tuple[str, str, str]  # value set, system, code
 class ValueSets:
     """Everything a code can mean to us. Immutable; each look-up is a few dictionary reads."""
 
-    __slots__ = ("_body_parts", "_codes", "_modalities", "_phrases", "_regions", "_traits", "names")
+    __slots__ = ("_body_parts", "_codes", "_look_up", "_modalities", "_phrases", "_regions", "_traits", "names")
 
     def __init__(
         self,
@@ -49,6 +50,8 @@ class ValueSets:
         self._traits = traits
         self._body_parts = body_parts
         self._phrases = phrases
+        # A hospital uses a few thousand codes, over and over: most look-ups are one.
+        self._look_up = lru_cache(maxsize=16384)(self._search)
 
     def find(self, value_set: str, codings: Iterable[Coding]) -> Member | None:
         """What the value set says of the first coding it lists, else of the longest prefix; None when it knows none."""
@@ -57,8 +60,9 @@ class ValueSets:
     def find_any(self, value_sets: Sequence[str], codings: Iterable[Coding]) -> tuple[Member, ...]:
         """At most one member of each value set, in the order the sets are named."""
         keys = keys_of(codings)
-        if not keys:
-            return ()
+        return self._look_up(tuple(value_sets), keys) if keys else ()
+
+    def _search(self, value_sets: tuple[str, ...], keys: tuple[tuple[str, str], ...]) -> tuple[Member, ...]:
         found = (self._codes[name].find(keys) for name in value_sets)
         return tuple(member for member in found if member is not None)
 
