@@ -49,9 +49,14 @@ ROLES: dict[str, dict[str, Field]] = {
 
 
 def compile_criterion(
-    node: Node, role: Literal["criterion", "exclusion", "warning"], sheet: Sheet, words: Vocabulary, where: str
+    node: Node,
+    role: Literal["criterion", "exclusion", "warning"],
+    sheet: Sheet,
+    words: Vocabulary,
+    where: str,
+    everywhere: bool = False,
 ) -> Criterion | None:
-    """One line of a rule, or None with everything wrong noted on the sheet."""
+    """One line of a rule (or of every rule), or None with everything wrong noted on the sheet."""
     if not isinstance(node.value, dict):
         sheet.wrong(node, "type", f"{where} is to be a mapping with id, says and one kind")
         return None
@@ -74,7 +79,7 @@ def compile_criterion(
         sheet.wrong(node.keys["early"], "bad-value", f"{where} needs the report, so it cannot be early")
     return Criterion(
         fields["id"], fill_parameters(fields.get("says", ""), words, sheet, node), role, ask, node.line, kinds,
-        fields.get("if_unknown"), withhold, early, bool(set(kinds) & OF_RULE),
+        fields.get("if_unknown"), withhold, early, not everywhere or bool(set(kinds) & OF_RULE),
     )  # fmt: skip
 
 

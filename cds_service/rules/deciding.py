@@ -66,11 +66,12 @@ def _judged(facts: Facts, shared: dict[str, Check]) -> Verdict:
     checks: list[Check] = []
     withheld: Check | None = None
     for line in rule.early:
-        check = _check(line, facts, shared)
+        check = line.check(facts) if line.of_rule else _shared(line, facts, shared)
         checks.append(check)
-        if check.truth is TRUE:
+        truth = check.truth
+        if truth is TRUE:
             return _verdict(facts, Outcome.EXCLUDED, check.id, checks)
-        if withheld is None and _withholds(check):
+        if truth is UNKNOWN and withheld is None and check.if_unknown == "withhold":
             withheld = check
     open_check: Check | None = None
     for line in rule.criteria:
@@ -83,11 +84,12 @@ def _judged(facts: Facts, shared: dict[str, Check]) -> Verdict:
     if open_check is not None:
         return _verdict(facts, Outcome.UNDETERMINED, open_check.id, checks)
     for line in rule.late:
-        check = _check(line, facts, shared)
+        check = line.check(facts) if line.of_rule else _shared(line, facts, shared)
         checks.append(check)
-        if check.truth is TRUE:
+        truth = check.truth
+        if truth is TRUE:
             return _verdict(facts, Outcome.EXCLUDED, check.id, checks)
-        if withheld is None and _withholds(check):
+        if truth is UNKNOWN and withheld is None and check.if_unknown == "withhold":
             withheld = check
     if withheld is not None:
         return _verdict(facts, Outcome.UNDETERMINED, withheld.id, checks)
@@ -102,7 +104,7 @@ def _settled(facts: Facts, shared: dict[str, Check]) -> Verdict | None:
     rule, case = facts.rule, facts.case
     checks: list[Check] = []
     for line in rule.early:
-        check = _check(line, facts, shared)
+        check = line.check(facts) if line.of_rule else _shared(line, facts, shared)
         checks.append(check)
         if check.truth is TRUE:
             return _verdict(facts, Outcome.EXCLUDED, check.id, checks)
@@ -117,18 +119,12 @@ def _settled(facts: Facts, shared: dict[str, Check]) -> Verdict | None:
     return None
 
 
-def _check(line: Criterion, facts: Facts, shared: dict[str, Check]) -> Check:
+def _shared(line: Criterion, facts: Facts, shared: dict[str, Check]) -> Check:
     """A global exclusion that does not depend on the rule is asked once for all rules of the case."""
-    if line.of_rule or line.id in facts.rule.own:
-        return line.check(facts)
     check = shared.get(line.id)
     if check is None:
         check = shared[line.id] = line.check(facts)
     return check
-
-
-def _withholds(check: Check) -> bool:
-    return check.truth is UNKNOWN and check.if_unknown == "withhold"
 
 
 def _warnings(facts: Facts) -> list[Check]:
@@ -139,24 +135,28 @@ def _warnings(facts: Facts) -> list[Check]:
     checks = [line.check(facts) for line in rule.warns_when]
     report, start = case.report, case.order.start
     right = report is not None and report.reader.known and bool(facts.route & set(report.reader.specialties))
-    checks.append(_condition(
-        "reader-not-right", "The first reader is not known to be of the right subspecialty.", not right))
-    checks.append(_condition(
-        "priority-routine", "The order is routine.", (case.order.priority or "routine") == "routine"))
-    checks.append(_condition(
-        "start-not-soon", "No start within 72 hours is known.", start is None or start - case.as_of >= SOON))
+    checks.append(_READER[not right])
+    checks.append(_PRIORITY[case.order.priority in (None, "", "routine")])
+    checks.append(_START[start is None or start - case.as_of >= SOON])
     for line in rule.explained_by:
         check = line.check(facts)
         if check.truth is TRUE:
             checks.append(Check("unexplained", f"Nothing else explains the operation. ({line.says})", FALSE, "warning",
                                 line.id, check.finding, line=line.line))  # fmt: skip
             return checks
-    checks.append(_condition("unexplained", "Nothing else explains the operation.", True))
+    checks.append(_UNEXPLAINED)
     return checks
 
 
-def _condition(id: str, says: str, holds: bool) -> Check:
-    return Check(id, says, TRUE if holds else FALSE, "warning")
+def _condition(id: str, says: str) -> tuple[Check, Check]:
+    """The check as false and as true."""
+    return Check(id, says, FALSE, "warning"), Check(id, says, TRUE, "warning")
+
+
+_READER = _condition("reader-not-right", "The first reader is not known to be of the right subspecialty.")
+_PRIORITY = _condition("priority-routine", "The order is routine.")
+_START = _condition("start-not-soon", "No start within 72 hours is known.")
+_UNEXPLAINED = _condition("unexplained", "Nothing else explains the operation.")[True]
 
 
 def _verdict(

@@ -91,7 +91,8 @@ KINDS: dict[str, dict[str, Field]] = {
         "after_study": Field("flag", "done after the study"),
     },
     "on_file": {
-        "in": Field("members", _IN.means, required=True),
+        "in": _IN,
+        "words": Field("words", "words in the code or text of that order"),
         "status": Field("choices", "status of the order on file", ORDER_STATUS),
     },
     "stage": {"basis": Field("choices", "c: clinical, p: pathologic", ("c", "p"), required=True)},

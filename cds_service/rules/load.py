@@ -83,7 +83,7 @@ def read_exclusions(path: Path, names: Names) -> tuple[tuple[Criterion, ...], li
     fields = read_fields(node, table, sheet, words, "exclusions.yaml")
     lines: list[Criterion] = []
     for place, item in enumerate(fields.get("exclusions", ())):
-        line = compile_criterion(item, "exclusion", sheet, words, f"exclusions[{place}]")
+        line = compile_criterion(item, "exclusion", sheet, words, f"exclusions[{place}]", everywhere=True)
         if line is None:
             continue
         if any(line.id == other.id for other in lines):

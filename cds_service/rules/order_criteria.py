@@ -98,7 +98,7 @@ def repeat(fields: dict[str, Any]) -> Question:
             return yes("already active, signed again unchanged")
         if order.cycle is not None and order.cycle >= 2:
             return yes("cycle two or later")
-        if any(m.group == "revision" for m in order.members) or _REVISION.search(order_words(order)):
+        if any(m.group == "revision" for m in order.members) or _says_revision(order):
             return yes("a revision")
         since = case.as_of - within
         for earlier in case.orders_on_file:
@@ -109,6 +109,13 @@ def repeat(fields: dict[str, Any]) -> Question:
         return absent(case, "nothing of the kind on file", "serviceRequests")
 
     return ask
+
+
+def _says_revision(order: Order) -> bool:
+    """A revision or a redo, by our words for the code or the sender's."""
+    concept = order.concept
+    texts = (concept.text, *(c.display for c in concept.codings), *(m.display for m in order.members))
+    return any(_REVISION.search(text) for text in texts if text)
 
 
 def _same_course(order: Order, earlier: Order, since: Any) -> bool:
@@ -155,16 +162,18 @@ def history(fields: dict[str, Any]) -> Question:
 
 def on_file(fields: dict[str, Any]) -> Question:
     """An order of these codes stands in the basket or on file."""
-    pairs, statuses = fields["in"], fields.get("status", ("draft", "active", "on-hold", "completed"))
+    statuses = fields.get("status", ("draft", "active", "on-hold", "completed"))
+    pairs, words = fields.get("in", frozenset()), word_pattern(fields.get("words"))
+
+    def fits(order: Order) -> bool:
+        return holds(order.members, pairs) is not None or bool(words and words.search(order_words(order)))
 
     def ask(facts: Facts) -> Answer:
         case = facts.case
-        for order in (case.order, *case.basket):
-            if holds(order.members, pairs):
-                return yes("in the same basket")
-        for order in case.orders_on_file:
-            if order.status in statuses and holds(order.members, pairs):
-                return yes("on file")
+        if fits(case.order) or any(fits(order) for order in case.basket):
+            return yes("in the same basket")
+        if any(order.status in statuses and fits(order) for order in case.orders_on_file):
+            return yes("on file")
         return absent(case, "no such order", "serviceRequests")
 
     return ask

@@ -71,10 +71,17 @@ class Criterion:
     withhold_when: Question | None = field(default=None, repr=False)  # turns proceed into withhold where it is true
     early: bool = False  # request and prefetch can decide it
     of_rule: bool = True  # the answer depends on the rule as well as on the case
+    made: dict[str, Check] = field(default_factory=dict, repr=False, compare=False)
 
     def check(self, facts: Facts) -> Check:
-        """The truth of this line on this case."""
+        """The truth of this line on this case; an answer that holds nothing of the case is made once."""
         truth, because, finding, gap = self.ask(facts)
+        if finding is None and gap is None and self.withhold_when is None:
+            check = self.made.get(because)
+            if check is None or check.truth is not truth:
+                check = Check(self.id, self.says, truth, self.role, because, None, None, self.line, self.if_unknown)
+                self.made[because] = check
+            return check
         if_unknown = self.if_unknown
         if truth is Truth.UNKNOWN and self.withhold_when and self.withhold_when(facts)[0] is Truth.TRUE:
             if_unknown = "withhold"
