@@ -82,6 +82,8 @@ KINDS: dict[str, dict[str, Field]] = {
         "in": Field("members", _IN.means, required=True),
         "suspected": Field("flag", "true: only provisional or differential ones; false: only confirmed or unstated"),
         "reasons": Field("flag", "the reasons of the order count too"),
+        "reasons_only": Field("flag", "the reasons of the order count, and nothing else"),
+        "same_region": Field("flag", "a condition of another region than the order's does not count"),
         "none": Field("flag", "true: met where there is no such condition"),
     },
     "procedure": {

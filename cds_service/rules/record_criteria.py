@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from cds_service.model import Case, Order, Report, Truth
-from cds_service.rules.facts import SUSPECTED, absent, holds, is_active, yes
+from cds_service.model import Case, Member, Order, Report, Truth
+from cds_service.rules.facts import SUSPECTED, absent, holds, is_active, no, yes
 from cds_service.rules.order_criteria import word_pattern
 from cds_service.rules.rule import Answer, Facts, Question
 
@@ -12,16 +12,21 @@ INVERSE = {Truth.TRUE: Truth.FALSE, Truth.FALSE: Truth.TRUE, Truth.UNKNOWN: Trut
 
 def condition(fields: dict[str, Any]) -> Question:
     """An active condition (or a reason of the order) is in these groups."""
-    pairs, suspected, reasons = fields["in"], fields.get("suspected"), fields.get("reasons", False)
+    pairs, suspected, same_region = fields["in"], fields.get("suspected"), fields.get("same_region", False)
+    only = fields.get("reasons_only", False)
+    reasons = only or fields.get("reasons", False)
 
     def found(facts: Facts) -> Answer:
         case = facts.case
         if reasons and suspected is not True and holds(case.order.reason_members, pairs):
             return yes("a reason of the order")
+        if only:
+            return no("no reason of the order")
         for item in case.conditions:
             if not is_active(item) or (suspected is not None and suspected is not (item.verification in SUSPECTED)):
                 continue
-            if holds(item.members, pairs):
+            member = holds(item.members, pairs)
+            if member is not None and not (same_region and _elsewhere(case.order, member)):
                 return yes("an active condition")
         return absent(case, "no such condition", "conditions")
 
@@ -30,6 +35,17 @@ def condition(fields: dict[str, Any]) -> Question:
         return (INVERSE[truth], because, None, gap)
 
     return ask if fields.get("none") else found
+
+
+# operations whose disease may carry the neighbouring region's name
+_ALSO = {"colorectal": "pelvis", "bladder": "abdomen", "esophagus": "abdomen", "stomach": "chest", "liver": "pelvis"}
+
+
+def _elsewhere(order: Order, member: Member) -> bool:
+    """A disease of another region than the operation, where both are known."""
+    if order.region in (None, "any") or member.region in (None, "any", "whole-body", "other"):
+        return False
+    return member.region != order.region and not any(_ALSO.get(m.group) == member.region for m in order.members)
 
 
 def reason(fields: dict[str, Any]) -> Question:
