@@ -24,7 +24,7 @@ _SOFT = re.compile(  # the same, unless an `or` goes on with the list
 )
 _OR = re.compile(r"\b(?:or|nor)\b")
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?|demonstrates?|reveals?|seen|noted|identified|with)\b")
-_FORMER_STOPS = re.compile(r",|\b(?:with|now|shows?|demonstrates?|reveals?|presents?|presenting|for|is|are|has)\b")
+_FORMER_STOPS = re.compile(r",|\b(?:with|now|shows?|demonstrates?|reveals?|presents?|presenting|is|are|has)\b")
 _FAR = 24  # words between a trigger and what it modifies, in a sentence without `or`
 
 # sections that only ask or tell what was known before: they never assert
@@ -87,7 +87,7 @@ def judge(scene: Scene, start: int, end: int, section: SectionKind) -> Verdict:
     for hit in scene.hits:
         kind = hit.trigger.kind
         if kind == "mark":
-            marked = marked or hit.trigger.trend in _STILL_THERE
+            marked = marked or hit.trigger.trend in _STILL_THERE or hit.trigger.id == "still-there"
             continue
         if (start <= hit.start and hit.end <= end) or not _covers(scene, hit, start, end):
             continue
@@ -155,16 +155,16 @@ def _covers(scene: Scene, hit: Hit, start: int, end: int) -> bool:
     if not trigger.back and not (trigger.kind == "hedge" and scene.low[hit.end : hit.end + 1] in _CLOSES):
         return False
     low, left, right = scene.low, end, hit.start
-    between = low[left:right]
-    if trigger.reach and between.count(" ") > trigger.reach:
+    words = low[left:right]
+    if trigger.reach and words.count(" ") > trigger.reach:
         return False
     if any(left <= wall < right and low[wall] != ":" for wall in scene.walls):
         return False
     if any(left <= fence < right for fence in scene.fences):
         return False
-    if ("," in between or " and " in between) and _VERB.search(low, scene.start, start):
+    if ("," in words or " and " in words) and _VERB.search(low, scene.start, start):
         return False
-    return between.count(" ") <= _FAR
+    return words.count(" ") <= _FAR
 
 
 def _hedge_wins(scene: Scene, denied: Hit, hedge: Hit, start: int, end: int) -> bool:

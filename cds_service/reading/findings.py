@@ -11,7 +11,7 @@ from cds_service.reading.lesions import sizes_of
 from cds_service.reading.lexicon import Lexicon, Phrase, Trend
 from cds_service.reading.quote import clause
 from cds_service.reading.rads import Category, categories, legends
-from cds_service.reading.sentence import Mention, Sentence, look_at
+from cds_service.reading.sentence import Mention, Page, Sentence, look_at
 from cds_service.reading.sentences import MOST_IN_A_SENTENCE, Sentences
 from cds_service.reading.stage import Stage, stages
 from cds_service.reading.words import split
@@ -24,20 +24,26 @@ _FORMER_CATEGORY = re.compile(
     r"(?:previous(?:ly)?|prior|formerly|initially|(?:down|up)graded from|changed from|from|last|old)"
     r"(?: (?:\w+ ){0,3}(?:was|of|as|category|assessment|exam|study|assigned|assessed|categorized|classified))?[ :,(]{0,3}\Z"
 )
-_ON_PRIOR = re.compile(r"[ ,)]{0,2}(?:(?:on|at|in|from) (?:the |an )?)?(?:prior|previous(?:ly)?|earlier)\b(?! (?:seen|noted|known))")
+_ON_PRIOR = re.compile(
+    r"[ )(]{0,2}(?:(?:on|at|in|from) (?:the |an )?)?(?:prior|previous(?:ly)?|earlier)\b(?! (?:seen|noted|known))"
+)
 
 
 def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, gaps: list[Gap]) -> tuple[Finding, ...]:
     """Every finding of a text, in order. Words beyond the longest sentence are a gap, never `absent`."""
+    stated = categories(low)
+    staged = stages(text, low)
+    if not stated and not staged and not lexicon.find_phrases.touches(low):
+        return ()
     words = split(low)
     mentions: list[Mention] = list(lexicon.find_phrases.find(words))
-    stated = categories(low)
     mentions += [(one.start, one.end, one) for one in stated]
-    mentions += [(one.start, one.end, one) for one in stages(text, low)]
+    mentions += [(one.start, one.end, one) for one in staged]
     if not mentions:
         return ()
     mentions.sort(key=lambda mention: mention[:2])
-    sentences = Sentences(low)
+    page = Page(text, low, words, Sentences(low), lexicon)
+    sentences = page.sentences
     legend = legends(low) if stated or " = " in low else []
     starts = [section.start for section in sections]
     said: dict[str, bool] = {}
@@ -51,7 +57,7 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
             continue
         place = bisect_right(starts, here[0][0]) - 1
         section = sections[place].kind if place >= 0 else "findings"
-        sentence = look_at(text, low, start, end, section, here, sentences, words, lexicon)
+        sentence = look_at(page, start, end, section, here)
         explained = any(begin <= here[0][0] <= stop for begin, stop in legend)
         _add_findings(text, low, sentence, here, explained, found)
     return tuple(found)
@@ -79,7 +85,7 @@ def _add_findings(
         Verdict("hypothetical", "scale-legend", False) if explained else _judge(low, sentence, mention)
         for mention in here
     ]
-    suspicion = _suspicion(sentence, here, verdicts)
+    suspicion = _suspicion(sentence, here, verdicts) if sentence.lesion else None
     only = sum(isinstance(what, Phrase) and what.lesion for _, _, what in here) == 1
     for number, ((start, end, what), verdict) in enumerate(zip(here, verdicts, strict=True)):
         before = here[number - 1][1] if number else sentence.start
@@ -96,6 +102,8 @@ def _add_findings(
         if what.lesion:
             size, prior = sizes_of(sentence.sizes, (start, end), before, after)
             trend = _trend(sentence, start, end)
+            if trend is None and size is not None and prior is not None and size != prior:
+                trend = "larger" if size > prior else "smaller"
             if what.concept == "lesion" and (only or doubt is None):
                 doubt = max((one for one in (doubt, suspicion) if one), key=_RISING.index, default=None)
             hedged = hedged or (verdict.assertion == "present" and doubt in ("suspicious", "indeterminate"))
@@ -139,9 +147,7 @@ def _judge(low: str, sentence: Sentence, mention: Mention) -> Verdict:
     return verdict
 
 
-def _stated(
-    text: str, sentence: Sentence, what: Category | Stage, verdict: Verdict, span: tuple[int, int]
-) -> Finding:
+def _stated(text: str, sentence: Sentence, what: Category | Stage, verdict: Verdict, span: tuple[int, int]) -> Finding:
     at, to = span
     return Finding(
         concept="rads" if isinstance(what, Category) else "tnm",

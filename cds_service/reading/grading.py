@@ -8,7 +8,7 @@ the line (`L4-L5: ...`).
 import re
 from typing import NamedTuple
 
-from cds_service.anatomy import find_levels, find_sides
+from cds_service.anatomy import find_sides
 from cds_service.model import SEVERITIES, Severity, Side
 
 Levels = tuple[int, int, tuple[str, ...]]
@@ -34,7 +34,9 @@ _BETWEEN = frozenset(  # words that may stand between a severity and what it gra
 _JOINS = frozenset({"to", "-", "/", "or"})
 _TOKEN = re.compile(r"high[ -]grade|[a-z0-9']+|[-,:/()]")
 _LEVEL_TOKEN = re.compile(r"[ctls]?\d{1,2}")
-_SEVERITY_WORD = r"(?:mild|minimal|slight|moderate|severe|marked|critical|advanced|profound)(?:ly)?|minor|trace|high[ -]grade"
+_SEVERITY_WORD = (
+    r"(?:mild|minimal|slight|moderate|severe|marked|critical|advanced|profound)(?:ly)?|minor|trace|high[ -]grade"
+)
 _RANGE = rf"(?:{_SEVERITY_WORD})(?:(?: to |-to-| ?/ ?| ?- ?| or )(?:{_SEVERITY_WORD})){{0,2}}"
 _AFTER = re.compile(  # `stenosis is moderate`, `stenosis at L4-L5, moderate`, `stenosis: severe`
     r"[ ,:(]{0,3}(?:(?:is|are|was|which|that|appears?|remains?|graded|as|now|again|currently|at|the|of|level|and|in|on"
@@ -52,8 +54,12 @@ _LINKED = re.compile(
     r"|appears?|remains?|stable|unchanged|greater|than|within|causing|with|anterolisthesis|retrolisthesis|grade|\d|i{1,3}"
     r"|[clt]\d{1,2})[ ,(]{1,3}){0,10}+\Z"
 )
-_LEADING = re.compile(r"\W*(?:(?:at|the|level|levels|in|on|of|spine|lumbar|cervical|thoracic|interspace|disc|also|and)\W+)*\Z")
-_CONTINUES = re.compile(r"(?:this|these|it|resulting|resultant|associated|there (?:is|are) (?:associated|resultant|resulting|also)|with)\b")
+_LEADING = re.compile(
+    r"\W*(?:(?:at|the|level|levels|in|on|of|spine|lumbar|cervical|thoracic|interspace|disc|also|and)\W+)*\Z"
+)
+_CONTINUES = re.compile(
+    r"(?:this|these|it|resulting|resultant|associated|there (?:is|are) (?:associated|resultant|resulting|also)|with)\b"
+)
 
 
 class Grade(NamedTuple):
@@ -80,7 +86,7 @@ def grades(
     """The grades of one mention. `before`: end of the mention before it in the sentence; `after`: start of the next."""
     start, end = mention
     groups = _graded_before(low, max(bounds[0], before), start)
-    own_levels, reach = _levels_of(low, bounds, mention, before, after, levels)
+    own_levels, reach = _levels_of(low, mention, before, after, levels)
     place = own_levels or inherited
     stop = min(after, bounds[1])
     if not groups or groups[-1][0] is None:
@@ -88,10 +94,12 @@ def grades(
         if match:
             side = (groups[-1][1] if groups else None) or _side_near(low, end, match.start("range"))
             here = _place_after(low, match.end("range"), stop, levels)
-            first = Grade(worst(match["range"]), here[0] or place, here[1] or side, start, max(match.end("range"), here[2]))
+            first = Grade(
+                worst(match["range"]), here[0] or place, here[1] or side, start, max(match.end("range"), here[2])
+            )
             return [first, *_others(low, match.end("range"), stop, levels, place)]
         side = (groups[-1][1] if groups else None) or _side_after(low, end, stop)
-        return [Grade(None, place, side, groups[0][2] if groups else start, reach)]
+        return [Grade(worst(low[start:end]), place, side, groups[0][2] if groups else start, reach)]
     graded = [group for group in groups if group[0] is not None]
     late = _side_after(low, end, stop) if len(graded) == 1 and graded[0][1] is None else None
     found = [Grade(severity, place, side or late, at, reach) for severity, side, at in graded]
@@ -104,10 +112,18 @@ def _graded_before(low: str, left: int, right: int) -> list[tuple[Severity | Non
     first = len(tokens)
     while first:
         token = tokens[first - 1][0].replace("high grade", "highgrade").replace("high-grade", "highgrade")
-        if not (token in _SEVERITY or token in _SIDES or token in _BETWEEN or token in ",/-" or _LEVEL_TOKEN.fullmatch(token)):
+        if not (
+            token in _SEVERITY
+            or token in _SIDES
+            or token in _BETWEEN
+            or token in ",/-"
+            or _LEVEL_TOKEN.fullmatch(token)
+        ):
             break
         first -= 1
-    words = [(token.replace("-", "").replace(" ", "") if token[:4] == "high" else token, at) for token, at in tokens[first:]]
+    words = [
+        (token.replace("-", "").replace(" ", "") if token[:4] == "high" else token, at) for token, at in tokens[first:]
+    ]
     groups: list[tuple[Severity | None, Side | None, int]] = []
     severity: Severity | None = None
     side: Side | None = None
@@ -144,7 +160,7 @@ def groups_side(words: list[tuple[str, int]]) -> Side | None:
 
 
 def _levels_of(
-    low: str, bounds: tuple[int, int], mention: tuple[int, int], before: int, after: int, levels: tuple[Levels, ...]
+    low: str, mention: tuple[int, int], before: int, after: int, levels: tuple[Levels, ...]
 ) -> tuple[tuple[str, ...], int]:
     """The levels a mention stands at, and how far the text reaches that says so."""
     start, end = mention
@@ -187,7 +203,9 @@ def _place_after(low: str, at: int, stop: int, levels: tuple[Levels, ...]) -> tu
     for of_one in levels:
         if of_one[0] < at or of_one[0] >= stop:
             continue
-        if not (_JOINED if ahead else _LINKED).match(low, reach, of_one[0]) or (not ahead and worst(low[at : of_one[0]])):
+        if not (_JOINED if ahead else _LINKED).match(low, reach, of_one[0]) or (
+            not ahead and worst(low[at : of_one[0]])
+        ):
             break
         ahead.append(of_one)
         reach = of_one[1]
@@ -221,11 +239,6 @@ def _side_after(low: str, at: int, stop: int) -> Side | None:
 def _side_near(low: str, left: int, right: int) -> Side | None:
     sides = {side for _, _, side in find_sides(low[left:right])}
     return "bilateral" if len(sides) > 1 else next(iter(sides), None)
-
-
-def sentence_levels(text: str, start: int, end: int) -> tuple[Levels, ...]:
-    """The levels of one sentence, with offsets into the whole text."""
-    return tuple((at + start, to + start, levels) for at, to, levels in find_levels(text[start:end]))
 
 
 def is_leading(low: str, start: int, level: Levels) -> bool:

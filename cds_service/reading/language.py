@@ -24,14 +24,15 @@ _SPEAKS = ("findings", "impression", "addendum", "other", "recommendation")
 
 def is_english(low: str, parts: tuple[ReportPart, ...]) -> bool:
     """English by its function words; short texts without any are taken as English unless they say otherwise."""
-    if not low.isascii() and sum(c.isalpha() and ord(c) > 0x24F for c in low[:4000]) > 0.2 * len(low[:4000]):
+    head = low[:4000]
+    if not head.isascii() and sum(c.isalpha() and ord(c) > 0x24F for c in head) > 0.2 * len(head):
         return False
-    words = low[:4000].split()
-    if len(words) < 4:
+    words = set(head.split())
+    english = len(words & _ENGLISH)
+    other = len(words & _OTHER)
+    if len(words) < 4 or (other == 0 and english == 0):
         return not any(part.language and not part.language.lower().startswith("en") for part in parts)
-    english = sum(word in _ENGLISH for word in words)
-    other = sum(word in _OTHER for word in words)
-    return other <= max(2, english) if english or other < 2 else False
+    return other <= max(1, english)
 
 
 def is_empty(low: str, sections: tuple[Section, ...]) -> bool:
@@ -41,11 +42,13 @@ def is_empty(low: str, sections: tuple[Section, ...]) -> bool:
     for section in sections:
         if section.kind not in _SPEAKS:
             continue
-        body = low[section.start : section.end].replace(section.heading, "", 1) if section.heading else low[section.start : section.end]
-        if narrated > 60:
-            break
-        found = _BLANK.findall(body) if ("[" in body or "_" in body or "*" in body or "{" in body or "<" in body) else []
-        blanks += len(found)
+        body = low[section.start : min(section.end, section.start + 1000)]
+        if section.heading:
+            body = body.replace(section.heading, "", 1)
+        if "[" in body or "_" in body or "*" in body or "{" in body or "<" in body:
+            blanks += len(_BLANK.findall(body))
+        elif len(body) > 400:
+            return False
         if len(body) < 400:
             body = _EMPTY.sub(" ", body)
         narrated += sum(len(word) > 2 and word[0].isalpha() and word[-1] != ":" for word in body.split())

@@ -9,7 +9,7 @@ from cds_service.reading.lexicon import Trend
 _NUMBER = r"\d{1,3}(?:[.,]\d{1,2})?"
 _AXIS = r"(?: ?(?:ap|ml|cc|tr|si|craniocaudal|transverse|anteroposterior|in (?:ap|short axis|long axis)))?"
 _SIZE = re.compile(
-    rf"(?<![\w.])(?P<sizes>{_NUMBER}(?: ?(?:mm|cm))?{_AXIS}(?: ?(?:x|by|-|to) ?{_NUMBER}(?: ?(?:mm|cm))?{_AXIS}){{0,2}}+)"
+    rf"(?<![\w.])(?P<sizes>{_NUMBER}(?: ?(?:mm|cm))?{_AXIS}(?: ?(?:x|by|-|to) ?{_NUMBER}(?: ?(?:mm|cm))?{_AXIS}){{0,2}})"
     r" ?-?(?P<unit>mm|cm|centimeters?|millimeters?)\b"
 )
 _ONE = re.compile(rf"({_NUMBER})(?: ?(mm|cm))?")
@@ -52,7 +52,9 @@ def sizes(low: str, start: int, end: int) -> list[Size]:
     return found
 
 
-def sizes_of(measured: list[Size], mention: tuple[int, int], before: int, after: int) -> tuple[float | None, float | None]:
+def sizes_of(
+    measured: list[Size], mention: tuple[int, int], before: int, after: int
+) -> tuple[float | None, float | None]:
     """The present and the earlier size that belong to a mention: its own clause first, then what follows."""
     start, end = mention
     own = [size for size in measured if before <= size.start and size.end <= after]

@@ -26,10 +26,20 @@ _ROMAN_1_6 = r"i{1,3}|iv\s?[abc]?|vi?"
 _SYSTEMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("BI-RADS", _system(r"(?:bi[\s-]?rads?|birads)(?:-(?:us|mri?))?", rf"4\s?[abc]|[0-6]|{_ROMAN_1_6}")),
     ("Lung-RADS", _system(r"lung[\s-]?rads?", r"4\s?[abx]\s?s?|[0-3]\s?s?|4\s?s?")),
-    ("LI-RADS", _system(r"(?:ceus )?(?:us )?li[\s-]?rads?(?:\s?(?:tr|treatment response))?",
-                        r"(?:lr|us)[\s-]?(?:[1-5]|m|nc|tiv|tr)|[1-5]|m|nc|tiv|nonviable|viable|equivocal")),
-    ("LI-RADS", re.compile(r"\blr[\s-](?P<value>[1-5]|m|nc|tiv|5v|tr[\s-]{1,3}(?:nonevaluable|nonviable|nonprogressing|viable|equivocal))"
-                           r"(?!\w|\.\d|\s?(?:mm|cm|ms)\b)")),
+    (
+        "LI-RADS",
+        _system(
+            r"(?:ceus )?(?:us )?li[\s-]?rads?(?:\s?(?:tr|treatment response))?",
+            r"(?:lr|us)[\s-]?(?:[1-5]|m|nc|tiv|tr)|[1-5]|m|nc|tiv|nonviable|viable|equivocal",
+        ),
+    ),
+    (
+        "LI-RADS",
+        re.compile(
+            r"\blr[\s-](?P<value>[1-5]|m|nc|tiv|5v|tr[\s-]{1,3}(?:nonevaluable|nonviable|nonprogressing|viable|equivocal))"
+            r"(?!\w|\.\d|\s?(?:mm|cm|ms)\b)"
+        ),
+    ),
     ("PI-RADS", _system(r"pi[\s-]?rads?", r"[1-5](?:/5)?|x")),
     ("TI-RADS", re.compile(r"\btr\s?-?(?P<value>[1-5])(?!\w|\.\d|/\w|\s?(?:mm|cm|ms|\d))")),
     ("TI-RADS", _system(r"(?<!eu-)(?<!eu )ti[\s-]?rads?", r"(?:tr\s?)?[1-5]|4[abc]")),
@@ -70,7 +80,9 @@ _FLAGS: dict[str, dict[Flag, str]] = {
     "Node-RADS": {"benign": "1 2", "intermediate": "3", "high": "4 5"},
     "Deauville": {"benign": "1 2 3", "high": "4 5", "limited": "X"},
 }  # fmt: skip
-_FLAG = {(name, value): flag for name, flags in _FLAGS.items() for flag, values in flags.items() for value in values.split()}
+_FLAG = {
+    (name, value): flag for name, flags in _FLAGS.items() for flag, values in flags.items() for value in values.split()
+}
 _ARABIC = {"I": "1", "II": "2", "III": "3", "IV": "4", "V": "5", "VI": "6"}
 _ROMAN = {"1": "I", "2": "II", "2F": "IIF", "3": "III", "4": "IV"}
 

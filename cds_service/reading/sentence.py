@@ -1,12 +1,13 @@
 """One sentence in which something was named, with all that its mentions share: triggers, levels, sizes, regions."""
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 
-from cds_service.anatomy import regions
+from cds_service.anatomy import find_levels, regions
 from cds_service.model import SectionKind
 from cds_service.reading.assertion import Scene, scene_of
-from cds_service.reading.grading import Levels, continues, is_leading, sentence_levels
+from cds_service.reading.grading import Levels, continues, is_leading
 from cds_service.reading.lesions import Size, sizes
 from cds_service.reading.lexicon import Lexicon, Phrase
 from cds_service.reading.rads import Category
@@ -22,8 +23,34 @@ _POINTS_BACK = re.compile(
 )
 _DIGIT = re.compile(r"\d")
 _LABEL = re.compile(r"[a-z][a-z /&,-]{1,40}:")
-_SPINE_LABEL = re.compile(r"\W*(?:(?:spinal|central|thecal)? ?(?:canal|sac|stenosis)|foram\w+|neural foramina|left|right|lateral recess\w*)\b[^:\n]{0,30}:")
+_SPINE_LABEL = re.compile(
+    r"\W*(?:(?:spinal|central|thecal)? ?(?:canal|sac|stenosis)|foram\w+|neural foramina|left|right|lateral recess\w*)\b[^:\n]{0,30}:"
+)
 _LINES_UP = 6
+
+
+class Page:
+    """One text with what all its sentences share; levels are looked for once, when first asked for."""
+
+    __slots__ = ("_levels", "lexicon", "low", "sentences", "text", "words")
+
+    def __init__(self, text: str, low: str, words: Words, sentences: Sentences, lexicon: Lexicon) -> None:
+        self.text = text
+        self.low = low
+        self.words = words
+        self.sentences = sentences
+        self.lexicon = lexicon
+        self._levels: tuple[Levels, ...] | None = None
+
+    def levels(self, start: int, end: int) -> tuple[Levels, ...]:
+        """The spine levels named between two offsets."""
+        if self._levels is None:
+            self._levels = find_levels(self.text.replace("\n", "|"))  # a level never reaches across lines
+        first = bisect_left(self._levels, (start,))
+        last = first
+        while last < len(self._levels) and self._levels[last][1] <= end:
+            last += 1
+        return self._levels[first:last]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +60,7 @@ class Sentence:
     start: int
     end: int
     section: SectionKind
+    lesion: bool  # something here is measured and weighed
     scene: Scene
     scenes: tuple[Scene, ...]  # with the next sentence's, where that points back
     levels: tuple[Levels, ...]
@@ -42,11 +70,9 @@ class Sentence:
     regions: tuple[str, ...]
 
 
-def look_at(
-    text: str, low: str, start: int, end: int, section: SectionKind, here: list[Mention], sentences: Sentences,
-    words: Words, lexicon: Lexicon,
-) -> Sentence:  # fmt: skip
+def look_at(page: Page, start: int, end: int, section: SectionKind, here: list[Mention]) -> Sentence:
     """Gather what one sentence offers; only what the kind of its mentions can use is looked for."""
+    text, low = page.text, page.low
     graded = lesion = False
     for _, _, what in here:
         if isinstance(what, Phrase):
@@ -54,27 +80,25 @@ def look_at(
             lesion = lesion or what.lesion
         else:
             lesion = True
-    scene = scene_of(low, words, start, end, lexicon)
-    scenes = (scene,)
+    scene = scene_of(low, page.words, start, end, page.lexicon)
+    scenes: tuple[Scene, ...] = (scene,)
     levels: tuple[Levels, ...] = ()
     inherited: tuple[str, ...] = ()
     lead = start
     measured: list[Size] = []
     named: tuple[str, ...] = ()
-    has_digit = _DIGIT.search(low, start, end) is not None
     if graded:
-        if has_digit:
-            levels = sentence_levels(text, start, end)
+        levels = page.levels(start, end)
         if not levels:
-            inherited, lead = _inherit(text, low, start, sentences)
+            inherited, lead = _inherit(page, start)
     if lesion:
-        if has_digit:
+        if _DIGIT.search(low, start, end):
             measured = sizes(low, start, end)
         named = regions(text[start:end]) or _label_regions(text, low, start)
-        follow = sentences.after(start)
+        follow = page.sentences.after(start)
         if follow and _POINTS_BACK.match(low, follow[0]):
-            scenes = (scene, scene_of(low, words, *follow, lexicon))
-    return Sentence(start, end, section, scene, scenes, levels, inherited, lead, measured, named)
+            scenes = (scene, scene_of(low, page.words, *follow, page.lexicon))
+    return Sentence(start, end, section, lesion, scene, scenes, levels, inherited, lead, measured, named)
 
 
 def _label_regions(text: str, low: str, start: int) -> tuple[str, ...]:
@@ -84,17 +108,18 @@ def _label_regions(text: str, low: str, start: int) -> tuple[str, ...]:
     return regions(text[line : label.end()]) if label else ()
 
 
-def _inherit(text: str, low: str, start: int, sentences: Sentences) -> tuple[tuple[str, ...], int]:
+def _inherit(page: Page, start: int) -> tuple[tuple[str, ...], int]:
     """The level that a sentence without one stands at, and where on its own line that level leads (else `start`)."""
+    low, around = page.low, page.sentences.around
     line = low.rfind("\n", 0, start) + 1
-    if line < start and _DIGIT.search(low, line, start):
-        for level in reversed(sentence_levels(text, line, start)):
-            opening = sentences.around(level[0])[0]
+    if line < start:
+        for level in reversed(page.levels(line, start)):
+            opening = around(level[0])[0]
             if is_leading(low, opening, level):
                 return level[2], opening
     if continues(low, start):
-        before = sentences.before(start)
-        levels = sentence_levels(text, *before) if before else ()
+        before = page.sentences.before(start)
+        levels = page.levels(*before) if before else ()
         if levels:
             return levels[-1][2], start
     labelled = _SPINE_LABEL.match(low, line) is not None
@@ -103,13 +128,10 @@ def _inherit(text: str, low: str, start: int, sentences: Sentences) -> tuple[tup
             break
         end = line - 1
         line = low.rfind("\n", 0, end) + 1
-        above = low[line:end]
-        if not above.strip():
+        if end <= line:
             break
-        if not _DIGIT.search(above):
-            continue
-        for level in sentence_levels(text, line, end):
-            if is_leading(low, sentences.around(level[0])[0], level):
+        for level in page.levels(line, end):
+            if is_leading(low, around(level[0])[0], level):
                 bare = len(low[level[1] : end].replace("level", "").strip(" :-.")) <= 2
                 return (level[2], start) if bare or labelled else ((), start)
     return (), start

@@ -15,6 +15,9 @@ _STAGE = re.compile(
 )
 
 
+_SPREAD = ("n0", "n1", "n2", "n3", "nx", "m0", "m1", "mx")  # a lone T is no stage, so one of these must stand
+
+
 class Stage(NamedTuple):
     """One stated stage; `basis` c (clinical, also when not said) or p (pathologic)."""
 
@@ -26,8 +29,9 @@ class Stage(NamedTuple):
 
 def stages(text: str, low: str) -> list[Stage]:
     """Every stated stage, in order."""
-    found = []
-    for match in _TNM.finditer(text):
+    found: list[Stage] = []
+    spread = any(mark in low for mark in _SPREAD)
+    for match in _TNM.finditer(text) if spread else ():
         basis = (match["basis"] or match["basis2"] or "").lower()
         value = " ".join(re.sub(r"(?<=[0-9a-dxX])[ ,/]{0,2}(?=[cp]?[NM])", " ", match[0]).split())
         found.append(Stage(match.start(), match.end(), "p" if "p" in basis else "c", value))

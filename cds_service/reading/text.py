@@ -21,11 +21,12 @@ _PLAIN = str.maketrans({
     "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2028": "\n", "\u2029": "\n", "\u0085": "\n",
 })  # fmt: skip
 _HL7 = re.compile(r"\\(?:\.br|\.sp|\.in|\.ce|x0[ad])[^\\\n]{0,6}\\", re.IGNORECASE)
-_BLANKS = re.compile(r"[ \t\f\v]{2,}|[\t\f\v\x00-\x08\x0e-\x1f]")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]+")
 _ITEM = re.compile(r"(?:\(?\d{1,2}[.)]|[-*\u2022>]|[a-z][.)])\s")
 _LABEL = re.compile(r"[A-Z0-9][A-Za-z0-9 /&(),-]{0,40}:")
 _GOES_ON = re.compile(  # a line that starts so continues the one before, in capitals too
-    r"(?:and|or|nor|with|without|of|in|at|on|to|for|from|by|is|are|was|were|which|that|than|the|mm|cm|x)\b", re.IGNORECASE
+    r"(?:and|or|nor|with|without|of|in|at|on|to|for|from|by|is|are|was|were|which|that|than|the|mm|cm|x)\b",
+    re.IGNORECASE,
 )
 _UNFINISHED = re.compile(
     r"(?:[,(/-]|\b(?:and|or|nor|with|without|of|in|at|on|to|for|from|by|is|are|was|were|which|that|than|the|a|an|no|not"
@@ -95,19 +96,21 @@ def _text_of(part: ReportPart, gaps: list[Gap]) -> str:
             gaps.append(Gap(what=part.origin, why="reading-limit", detail=f"only the first {_MOST_BYTES} bytes"))
             content = content[:_MOST_BYTES]
         try:
-            content = content.decode("utf-8-sig")
+            text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            content = content.decode("latin-1")
+            text = content.decode("latin-1")
     elif len(content) > _MOST_BYTES:
         gaps.append(Gap(what=part.origin, why="reading-limit", detail=f"only the first {_MOST_BYTES} characters"))
-        content = content[:_MOST_BYTES]
-    start = content[:512].lstrip().lower()
+        text = content[:_MOST_BYTES]
+    else:
+        text = content
+    start = text[:512].lstrip().lower()
     if start.startswith(("%pdf", "{\\rtf")):
         gaps.append(Gap(what=part.origin, why="attachment-unsupported"))
         return ""
     if start.startswith(("<!doctype html", "<html", "<div", "<p>", "<body", "<?xml")) or "html" in part.content_type:
-        content = _strip_html(content)
-    return normalise(content)
+        text = _strip_html(text)
+    return normalise(text)
 
 
 def normalise(text: str) -> str:
@@ -118,7 +121,9 @@ def normalise(text: str) -> str:
         text = _HL7.sub("\n", text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_PLAIN)).translate(_PLAIN)
-    text = _BLANKS.sub(" ", text)
+    text = _CONTROL.sub(" ", text)
+    while "  " in text:
+        text = text.replace("  ", " ")
     return _unwrap(text)
 
 
@@ -176,7 +181,9 @@ class _Strip(HTMLParser):
             self.out.append(data)
 
 
-_BLOCKS = frozenset({"p", "div", "br", "li", "tr", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "section"})
+_BLOCKS = frozenset(
+    {"p", "div", "br", "li", "tr", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "section"}
+)
 
 
 def _strip_html(text: str) -> str:

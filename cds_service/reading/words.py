@@ -27,7 +27,7 @@ class Words(NamedTuple):
 class Trie(Generic[V]):
     """Phrases by their words; the value of the longest one that fits is found."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("_first", "_root")
 
     def __init__(self, phrases: Iterable[tuple[str, V]]) -> None:
         self._root: dict[str | None, Any] = {}
@@ -36,6 +36,11 @@ class Trie(Generic[V]):
             for word in _WORD.findall(phrase):
                 node = node.setdefault(word, {})
             node[None] = value
+        self._first = frozenset(self._root)
+
+    def touches(self, low: str) -> bool:
+        """Whether any phrase could begin in a text; the cheap question before the dear one."""
+        return not self._first.isdisjoint(_WORD.findall(low))
 
     def find(self, text: Words, first: int = 0, last: int | None = None) -> list[tuple[int, int, V]]:
         """(start, end, value) of the phrases among the words `first:last`, longest and leftmost, as text offsets."""
@@ -67,12 +72,7 @@ class Trie(Generic[V]):
 
 def split(low: str) -> Words:
     """The words of a lower-cased text."""
-    words: list[str] = []
-    starts: list[int] = []
-    for match in _WORD.finditer(low):
-        words.append(match[0])
-        starts.append(match.start())
-    return Words(words, starts)
+    return Words(_WORD.findall(low), [match.start() for match in _WORD.finditer(low)])
 
 
 def count(pattern: str) -> int:
