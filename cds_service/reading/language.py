@@ -14,7 +14,7 @@ _OTHER = frozenset(
     " den dem von auf para por que se aux sur au nella della delle".split()
 )
 _EMPTY = re.compile(
-    r"see (?:attached|scanned|separate|pdf|full|the attached|the full)|report to follow|dictation pending|pending"
+    r"(?:please )?see (?:the )?(?:attached|scanned|separate|pdf|full)(?: (?:pdf|document|report|file))?|report to follow|dictation pending|pending"
     r"|(?:to be|will be) (?:dictated|reported)|not (?:yet )?(?:dictated|reported|available)|no report|insert text|lorem ipsum"
     r"|report (?:pending|attached|unavailable)"
 )
