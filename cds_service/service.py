@@ -8,11 +8,11 @@ from datetime import datetime
 from cds_service import gather, reading, rules, telemetry
 from cds_service.cards import build_cards, not_offered
 from cds_service.content import Content
-from cds_service.errors import PrefetchRequired
+from cds_service.errors import LedgerUnavailable, PrefetchRequired
 from cds_service.gather import Deadline, FhirReader
 from cds_service.gather.prefetch import REQUIRED
 from cds_service.ledger import Ledger
-from cds_service.model import AuthenticatedClient, Card, Case, Decision, HookRequest, Outcome
+from cds_service.model import AuthenticatedClient, Card, Case, Decision, HookRequest, Outcome, PastCard
 
 _ENDED_EARLY = (Outcome.EXCLUDED, Outcome.NOT_INDICATED)
 
@@ -46,7 +46,7 @@ def answer(
         fhir=fhir,
         deadline=deadline,
         now=now,
-        history=lambda studies, orders: ledger.history(client, request.patient_id, studies, orders),
+        history=lambda studies, orders: _history(ledger, client, request, studies, orders),
         settled=lambda case: rules.settle(case, content.rules, content.routing) is not None,
     )
     watch.lap("gather")
@@ -62,6 +62,21 @@ def answer(
     if not cards:
         _demand_prefetch(decisions)
     return cards
+
+
+def _history(
+    ledger: Ledger,
+    client: AuthenticatedClient,
+    request: HookRequest,
+    studies: tuple[str, ...],
+    orders: tuple[str, ...],
+) -> tuple[PastCard, ...]:
+    """Earlier cards for this patient. A lost ledger is counted, and never costs the surgeon the answer."""
+    try:
+        return ledger.history(client, request.patient_id, studies, orders)
+    except LedgerUnavailable:
+        telemetry.count_ledger_loss()
+        return ()
 
 
 def _measure(decisions: tuple[Decision, ...], content: Content, millis: dict[str, float]) -> None:

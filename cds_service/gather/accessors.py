@@ -20,8 +20,11 @@ _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
 
 def text(node: object, name: str) -> str:
     """The string at `name`, stripped; "" where there is none."""
-    value = node.get(name) if isinstance(node, dict) else None
-    return value.strip() if value.__class__ is str else ""  # type: ignore[union-attr]
+    if isinstance(node, dict):
+        value = node.get(name)
+        if isinstance(value, str):
+            return value.strip()
+    return ""
 
 
 def child(node: object, name: str) -> Raw:

@@ -95,7 +95,8 @@ def orders(request: HookRequest, value_sets: ValueSets) -> Basket:
             continue
         medication = child(resource, "medicationReference")
         if medication and beside is None:
-            beside = index(entries, base)
+            held, names, _ = index(entries, base)
+            beside = held | {alias: held[name] for alias, name in names.items()}
         order = read_order(resource, value_sets, base, beside or {}, fallback=f"{kind}/draft-{position}")
         found.append(order)
         raw[order.reference] = resource

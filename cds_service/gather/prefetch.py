@@ -22,7 +22,8 @@ class Received:
 
     key: str
     state: State
-    by_name: dict[str, Raw] = field(default_factory=dict)  # `Type/id`, fullUrl, or the place in the Bundle
+    found: dict[str, Raw] = field(default_factory=dict)  # by `Type/id`, or the place in the Bundle
+    aliases: dict[str, str] = field(default_factory=dict)  # other names of what was found
     next_url: str | None = None
     gaps: tuple[Gap, ...] = ()
 
@@ -52,7 +53,7 @@ def received(key: str, value: object, *, sent: bool = True, base: str | None = N
     if kind == "OperationOutcome":
         return _nothing(key, "failed")
     if kind != "Bundle":
-        return Received(key, "resource", index([{"resource": value}], base, key))
+        return Received(key, "resource", *index([{"resource": value}], base, key)[:2])
     return _bundle(key, value, base)
 
 
@@ -64,13 +65,11 @@ def _bundle(key: str, bundle: Raw, base: str | None) -> Received:
     sent = bundle.get("entry")
     entries = sent if isinstance(sent, list) else []
     gaps = [] if sent is None or isinstance(sent, list) else [Gap(key, "unreadable", "Bundle.entry is not a list")]
-    for position, entry in enumerate(entries):
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if not text(resource, "resourceType"):
-            gaps.append(Gap(f"{key}[{position}]", "unreadable"))
+    found, aliases, unreadable = index(entries, base, key)
+    gaps += [Gap(f"{key}[{position}]", "unreadable") for position in unreadable]
     next_url = next((text(link, "url") for link in children(bundle, "link") if text(link, "relation") == "next"), None)
     state: State = "page" if next_url else "bundle"
-    return Received(key, state, index(entries, base, key), next_url or None, tuple(gaps))
+    return Received(key, state, found, aliases, next_url or None, tuple(gaps))
 
 
 def from_request(request: HookRequest, keys: tuple[str, ...]) -> dict[str, Received]:

@@ -45,7 +45,7 @@ class Record:
     request: HookRequest
     received: dict[str, Received] = field(default_factory=dict)
     by_name: dict[str, Raw] = field(default_factory=dict)
-    by_type: dict[str, dict[str, Raw]] = field(default_factory=dict)
+    by_type: dict[str, list[Raw]] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     asked: set[str] = field(default_factory=set)  # places read, or tried
     pages: dict[str, int] = field(default_factory=dict)  # pages taken of one search
@@ -59,7 +59,7 @@ class Record:
     def take(self, found: Received) -> None:
         """Add what one key brought; a later answer for a key replaces its gap."""
         self.received[found.key] = found
-        self.add(found.by_name, found.key)
+        self.add(found.found, found.aliases, found.key)
 
     def learn(self, purpose: str, place: str, answer: Answer) -> None:
         """Take one FHIR answer for what it was asked for; what did not come becomes a named gap."""
@@ -73,24 +73,28 @@ class Record:
                 self.gaps.append(Gap(place.partition("?")[0] if "?" in place else place, answer.why))
                 return
             found = received(purpose, answer.body, base=self.base)
-            self.add({**found.by_name, **({place: answer.body} if found.state == "resource" else {})}, purpose)
+            # an absolute address is a name as good as the resource's own
+            names = dict.fromkeys([place] if found.state == "resource" else [], next(iter(found.found), ""))
+            self.add(found.found, {**found.aliases, **names}, purpose)
         elif answer.body is not None:
             self.pages[purpose] = self.pages.get(purpose, 0) + 1
             self.take(received(purpose, answer.body, base=self.base))
         else:
             self.received[purpose] = replace(before, gaps=(*before.gaps, Gap(purpose, answer.why))[-1:])
 
-    def add(self, named: Mapping[str, Raw], key: str) -> None:
-        """Add resources by name, refusing those of another patient (decision 5)."""
-        for name, resource in named.items():
-            if name in self.by_name:  # the first copy stays: one call, one truth
+    def add(self, found: Mapping[str, Raw], aliases: Mapping[str, str], key: str) -> None:
+        """Add resources by name, refusing those of another patient (decision 5). The first copy of a name stays."""
+        for name, resource in found.items():
+            if name in self.by_name:
                 continue
             if self.belongs(resource):
                 self.by_name[name] = resource
-                kind = resource["resourceType"]
-                self.by_type.setdefault(kind, {}).setdefault(key_of(resource) or name, resource)
+                self.by_type.setdefault(resource["resourceType"], []).append(resource)
             else:
                 self.gaps.append(Gap(key, "wrong-patient"))
+        for alias, name in aliases.items():
+            if name in self.by_name:
+                self.by_name.setdefault(alias, self.by_name[name])
 
     def belongs(self, resource: Raw) -> bool:
         """Whether a resource may be used for this patient."""
@@ -101,7 +105,7 @@ class Record:
 
     def all(self, kind: str) -> list[Raw]:
         """Every resource of one type, each once."""
-        return list(self.by_type.get(kind, {}).values())
+        return self.by_type.get(kind, [])
 
     def find(self, reference: str, holder: Raw | None = None) -> Raw | None:
         """The resource a reference names: contained in its holder, or anywhere in the record."""

@@ -69,17 +69,23 @@ def contained(resource: Raw, reference: str) -> Raw | None:
     return next((item for item in children(resource, "contained") if text(item, "id") == reference[1:]), None)
 
 
-def index(entries: list[Any], base: str | None, where: str = "") -> dict[str, Raw]:
-    """Bundle entries by every name that may point at them: `Type/id` and fullUrl, else their place in the Bundle.
+def index(entries: list[Any], base: str | None, where: str = "") -> tuple[dict[str, Raw], dict[str, str], list[int]]:
+    """Bundle entries by `Type/id` (else their place in the Bundle); other names for them (fullUrl); unreadable places.
 
     OperationOutcome entries are left out: a searchset may carry one as `search.mode` outcome.
     """
     found: dict[str, Raw] = {}
+    aliases: dict[str, str] = {}
+    unreadable = []
     for position, entry in enumerate(entries):
-        resource = child(entry, "resource")
-        if text(resource, "resourceType") in ("", "OperationOutcome"):
-            continue
-        found[key_of(resource) or f"{where}[{position}]"] = resource
-        if url := text(entry, "fullUrl"):
-            found.setdefault(normal(url, base), resource)
-    return found
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        kind = text(resource, "resourceType")
+        if not kind or not isinstance(resource, dict):
+            unreadable.append(position)
+        elif kind != "OperationOutcome":
+            id = text(resource, "id")
+            key = f"{kind}/{id}" if id else f"{where}[{position}]"
+            found[key] = resource
+            if (url := text(entry, "fullUrl")) and (name := normal(url, base)) != key:
+                aliases[name] = key
+    return found, aliases, unreadable
