@@ -26,9 +26,9 @@ def finding(fields: dict[str, Any]) -> Question:
             return _graded(facts.case, reading, found, grades)
         if planned:
             found = severity.at_planned(facts.case.order, found)[0]
-        for item in found:
-            if item.assertion in assertions and _fits(item, fields):
-                return yes("the report says so", item)
+        fitting = [item for item in found if item.assertion in assertions and _fits(item, fields)]
+        if fitting:
+            return yes("the report says so", severity.telling(facts.case.order, fitting, fields["about"]))
         return _silent(reading)
 
     return ask

@@ -7,7 +7,7 @@ at the same level, ungraded mentions never lower a grade, and a mention of the o
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cds_service.model import SEVERITIES, Case, Finding, Order, Reading
+from cds_service.model import SEVERITIES, SLOTS, Case, Finding, Order, Reading
 
 RANKS = {"findings": 1, "other": 1, "recommendation": 1, "impression": 2, "addendum": 3}
 _CURRENT = ("present", "uncertain", "absent")
@@ -85,6 +85,28 @@ def _strongest(found: list[Finding]) -> list[Finding]:
         if any((f.assertion == "present" and f.severity) or is_open(f) for f in at_rank):
             return at_rank
     return found
+
+
+def telling(order: Order, found: Sequence[Finding], about: Sequence[str] = ()) -> Finding:
+    """The mention that says most of the order: asserted, of its level and side, whole on a card, in the strongest
+    section, worst; then the concept that the rule names first."""
+    if len(found) == 1:
+        return found[0]
+    planned = set(order.levels)
+
+    def weight(finding: Finding) -> tuple[bool, bool, bool, bool, int, int, int]:
+        grade = SEVERITIES.index(finding.severity) + 1 if finding.severity else 0
+        return (
+            finding.assertion != "absent",
+            not _other_side(order, finding),
+            bool(planned & set(finding.levels)),
+            len(finding.quote) <= SLOTS["quote"],
+            RANKS.get(finding.section, 0),
+            grade,
+            -about.index(finding.concept) if finding.concept in about else 0,
+        )
+
+    return max(found, key=weight)
 
 
 def worst_severity(case: Case, found: Sequence[Finding]) -> tuple[str, Finding] | None:
