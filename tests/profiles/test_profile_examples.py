@@ -1,5 +1,6 @@
 """The profile of the second-read order: every valid example passes, every invalid one is refused for its own reason."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -54,6 +55,17 @@ def test_our_definitions_are_fhir(path: Path) -> None:
     MODELS[resource["resourceType"]].model_validate(resource)
     assert resource["url"] == f"{CANONICAL}/{resource['resourceType']}/{path.stem}"
     assert resource.get("fhirVersion", "4.0.1") == "4.0.1"
+
+
+def test_what_is_compiled_is_what_is_written() -> None:
+    """No FSH file was changed without compiling it, and no compiled file was edited (`build_profiles.py` notes both)."""
+    script = PROFILES.parent / "scripts" / "build_profiles.py"
+    spec = importlib.util.spec_from_file_location("build_profiles", script)
+    assert spec is not None
+    assert spec.loader is not None
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    assert (PROFILES / "compiled.json").read_text("utf-8") == build.digests(PROFILES)
 
 
 def test_value_set_extensions_are_defined() -> None:
