@@ -80,11 +80,17 @@ def create_app(
         )
 
     app = Flask("second-read", static_folder=None, template_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes  # of the other paths
     app.extensions["second-read"] = {"settings": settings, "content": content, "ledger": ledger, "fhir": fhir}
     answer_errors(app)
     app.register_blueprint(
-        cds_hooks_blueprint(content.services, authenticate=admit, answer=decide, keep_feedback=ledger.record_feedback)
+        cds_hooks_blueprint(
+            content.services,
+            authenticate=admit,
+            answer=decide,
+            keep_feedback=ledger.record_feedback,
+            max_body_bytes=settings.max_body_bytes,
+        )
     )
     _add_operations(app, content, ledger)
     if settings.cors_origins:

@@ -20,13 +20,10 @@ MEDIA_TYPE = "application/fhir+json"
 RETRY_AFTER_SECONDS = 5
 _PACKAGE = Path(__file__).parents[1]
 _is_fhirpath = re.compile(r"[A-Za-z]\w*(?:\[\d+\])*(?:\.[A-Za-z]\w*(?:\[\d+\])*)*").fullmatch
-_CODES = {404: "not-found", 405: "not-supported", 411: "required", 413: "too-long", 415: "not-supported"}
+_CODES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
 _EXPECTED = {
     404: "a path of this service; GET /cds-services lists what it offers",
     405: "a method listed in the header Allow",
-    411: "a header Content-Length",
-    413: "a body of at most {limit} bytes",
-    415: "the media type application/json, not compressed",
 }
 
 
@@ -62,14 +59,15 @@ def _bad_request(error: BadRequest) -> Response:
     _count("bad-request")
     log.info("request refused", status=error.status, reason=", ".join(fault.path for fault in error.issues))
     return operation_outcome(
-        error.status, (issue(_code(fault), f"expected {fault.expected}", fault.path) for fault in error.issues)
+        error.status,
+        (issue(_code(fault, error.status), f"expected {fault.expected}", fault.path) for fault in error.issues),
     )
 
 
-def _code(fault: Issue) -> str:
+def _code(fault: Issue, status: int) -> str:
     if fault.expected.startswith("required: "):
         return "required"
-    return "structure" if fault.path == "$" else "value"
+    return _CODES.get(status, "structure" if fault.path == "$" else "value")
 
 
 def _unauthorized(error: Unauthorized) -> Response:
@@ -99,7 +97,7 @@ def _http(error: HTTPException) -> Response:
     if status < 400:
         return Response(status=status, headers=error.get_headers())
     _count(f"http-{status}")
-    expected = _EXPECTED.get(status, error.name).format(limit=request.max_content_length)
+    expected = _EXPECTED.get(status, error.name)
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     return operation_outcome(status, [issue(_CODES.get(status, "invalid"), f"expected {expected}")], **headers)
 

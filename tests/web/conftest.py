@@ -58,14 +58,15 @@ def stage() -> Stage:
 def web(stage: Stage) -> FlaskClient:
     """The CDS Hooks endpoints; each answer is checked against the schemas."""
     app = Flask("web-alone", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = 100_000
     answer_errors(app)
 
     def admit(environ: Any, path: str) -> AuthenticatedClient:
         return authenticate(environ, path, None, datetime.now(UTC))
 
     app.register_blueprint(
-        cds_hooks_blueprint([SERVICE], authenticate=admit, answer=stage.answer, keep_feedback=stage.keep)
+        cds_hooks_blueprint(
+            [SERVICE], authenticate=admit, answer=stage.answer, keep_feedback=stage.keep, max_body_bytes=100_000
+        )
     )
     return checked(app.test_client())
 
