@@ -19,8 +19,10 @@ _HARD = re.compile(  # what follows is another statement
     r"|\b(?:and (?:there|is|are|has|was)|which|who|that (?:is|are|has|was|may|measures?|could|might))\b| -{1,2} "
 )
 _SOFT = re.compile(  # the same, unless an `or` goes on with the list
-    r", (?:the|an?|most|consistent|compatible|likely|probably|possibly|suspicious|concerning|stable|unchanged|mild(?:ly)?"
-    r"|moderate(?:ly)?|severe(?:ly)?|marked|small|large|representing|measuring|\d)\b|\band (?:the|an?|stable|unchanged)\b"
+    r", (?:the|an?|most|consistent|compatible|likely|probably|possibly|suspicious|concerning|stable|unchanged"
+    r"|mild(?:ly)?"
+    r"|moderate(?:ly)?|severe(?:ly)?|marked|small|large|representing|measuring|\d)\b|\band (?:the|an?|stable"
+    r"|unchanged)\b"
 )
 _OR = re.compile(r"\b(?:or|nor)\b")
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?|demonstrates?|reveals?|seen|noted|identified|with)\b")
@@ -74,7 +76,7 @@ def scene_of(low: str, words: Words, start: int, end: int, lexicon: Lexicon) -> 
     for at, to, trigger in lexicon.find_triggers.find(words, first, last):
         if trigger.kind == "boundary":
             walls.append(at)
-        elif trigger.kind != "pseudo":
+        else:
             hits.append(Hit(at, to, trigger))
     fences = tuple(match.start() for match in _SOFT.finditer(low, start, end))
     return Scene(low, start, end, tuple(hits), tuple(walls), fences)
@@ -88,6 +90,10 @@ def judge(scene: Scene, start: int, end: int, section: SectionKind) -> Verdict:
         kind = hit.trigger.kind
         if kind == "mark":
             marked = marked or hit.trigger.trend in _STILL_THERE or hit.trigger.id == "still-there"
+            continue
+        if kind == "pseudo":
+            if trigger_reaches_in(hit, start):
+                nearest["negation"] = hit
             continue
         if (start <= hit.start and hit.end <= end) or not _covers(scene, hit, start, end):
             continue
@@ -120,6 +126,11 @@ def judge(scene: Scene, start: int, end: int, section: SectionKind) -> Verdict:
     if hedge:
         return _by(hedge, "uncertain", hedge)
     return Verdict("present", None, False)
+
+
+def trigger_reaches_in(hit: Hit, start: int) -> bool:
+    """`no change in` denies nothing behind it, but does deny a mention that begins inside: `[change in vision]`."""
+    return hit.start < start < hit.end and hit.trigger.id == "not-pseudo"
 
 
 _CLOSES = ("", ".", ";", ",", ")", "\n")  # `trace effusion, likely.`: the hedge has nothing else to doubt

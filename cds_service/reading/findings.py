@@ -16,13 +16,15 @@ from cds_service.reading.sentences import MOST_IN_A_SENTENCE, Sentences
 from cds_service.reading.stage import Stage, stages
 from cds_service.reading.words import split
 
+_MOST_MENTIONS = 600  # a long report names about a hundred things
 _NUMBERED = re.compile(r"\bgrade (?:(?P<arabic>[1-5])|(?P<roman>i{1,3}|iv|v))(?![a-z0-9])")
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
 _RISING: tuple[Suspicion, ...] = ("benign", "indeterminate", "suspicious")
 _CANCER = frozenset({"malignancy", "metastasis", "recurrence", "spinal-tumour"})
 _FORMER_CATEGORY = re.compile(
     r"(?:previous(?:ly)?|prior|formerly|initially|(?:down|up)graded from|changed from|from|last|old)"
-    r"(?: (?:\w+ ){0,3}(?:was|of|as|category|assessment|exam|study|assigned|assessed|categorized|classified))?[ :,(]{0,3}\Z"
+    r"(?: (?:\w+ ){0,3}(?:was|of|as|category|assessment|exam|study|assigned|assessed|categorized|classified))?["
+    r" :,(]{0,3}\Z"
 )
 _ON_PRIOR = re.compile(
     r"[ )(]{0,2}(?:(?:on|at|in|from) (?:the |an )?)?(?:prior|previous(?:ly)?|earlier)\b(?! (?:seen|noted|known))"
@@ -41,6 +43,9 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
     mentions += [(one.start, one.end, one) for one in staged]
     if not mentions:
         return ()
+    if len(mentions) > _MOST_MENTIONS:
+        gaps.append(Gap(what="report", why="reading-limit", detail=f"only the first {_MOST_MENTIONS} mentions"))
+        del mentions[_MOST_MENTIONS:]
     mentions.sort(key=lambda mention: mention[:2])
     page = Page(text, low, words, Sentences(low), lexicon)
     sentences = page.sentences

@@ -23,14 +23,19 @@ _SIDES: dict[str, Side] = {
     "left": "left", "right": "right", "bilateral": "bilateral", "bilaterally": "bilateral", "both": "bilateral",
     "left sided": "left", "right sided": "right", "lt": "left", "rt": "right",
 }  # fmt: skip
-_BETWEEN = frozenset(  # words that may stand between a severity and what it grades
-    "central canal spinal foraminal neural neuroforaminal foramen foramina lateral recess recesses subarticular zone thecal"
+_BETWEEN_WORDS = (  # words that may stand between a severity and what it grades
+    "central canal spinal foraminal neural neuroforaminal foramen foramina lateral recess recesses"
+    " subarticular zone thecal"
     " sac degenerative acquired congenital multilevel focal concentric broad relative sided grade of the areas area"
     " overall residual recurrent persistent anterior posterior extraforaminal far paracentral circumferential short"
-    " segment at level osseous bony soft tissue asymmetric diffuse lumbar cervical thoracic more to and or but with neuro new"
-    " stable unchanged progressive worsening interval chronic associated resultant resulting secondary dynamic a an narrowing"
-    " exit nerve root cord disc intervertebral facet-related combined also there is are side sides on in".split()
+    " segment at level osseous bony soft tissue asymmetric diffuse lumbar cervical thoracic more to and or but"
+    " with neuro new"
+    " stable unchanged progressive worsening interval chronic associated resultant resulting secondary dynamic"
+    " a an narrowing"
+    " exit nerve root cord disc intervertebral facet-related combined also there is are side sides on in"
 )
+_BETWEEN = frozenset(_BETWEEN_WORDS.split())
+_HIGH = ("high ", "high-")  # of `high-grade`, which is one token
 _JOINS = frozenset({"to", "-", "/", "or"})
 _TOKEN = re.compile(r"high[ -]grade|[a-z0-9']+|[-,:/()]")
 _LEVEL_TOKEN = re.compile(r"[ctls]?\d{1,2}")
@@ -40,15 +45,18 @@ _SEVERITY_WORD = (
 _RANGE = rf"(?:{_SEVERITY_WORD})(?:(?: to |-to-| ?/ ?| ?- ?| or )(?:{_SEVERITY_WORD})){{0,2}}"
 _AFTER = re.compile(  # `stenosis is moderate`, `stenosis at L4-L5, moderate`, `stenosis: severe`
     r"[ ,:(]{0,3}(?:(?:is|are|was|which|that|appears?|remains?|graded|as|now|again|currently|at|the|of|level|and|in|on"
-    rf"|left|right|bilateral|considered|overall|worst|most|where|it|be|to|estimated|[ctls]\d{{1,2}}[-/][ctls]?\d{{1,2}})[ ,:(]{{1,3}}){{0,9}}+"
-    rf"(?P<range>{_RANGE})(?=$|[.,;)]| (?:and|at|on|in|to|with|by|but|though|worse|left|right|bilateral|compared|from)\b)"
+    rf"|left|right|bilateral|considered|overall|worst|most|where|it|be|to|estimated"
+    rf"|[ctls]\d{{1,2}}[-/][ctls]?\d{{1,2}})[ ,:(]{{1,3}}){{0,9}}+"
+    rf"(?P<range>{_RANGE})(?=$|[.,;)]| (?:and|at|on|in|to|with|by|but|though|worse|left|right|bilateral|compared"
+    rf"|from)\b)"
 )
 _ANOTHER = re.compile(  # `..., moderate at L3-L4 and severe on the right`
     rf"(?P<range>{_RANGE})(?: (?:stenosis|narrowing))? (?P<place>(?:at|on|in|left|right|bilateral)\b)"
 )
 _JOINED = re.compile(r"[ ,]{0,2}(?:and|&|or|,|as well as|to a lesser (?:extent|degree))?[ ]?(?:at |the )*\Z")
 _LINKED = re.compile(
-    r"[ ,(]{0,3}(?:(?:is|are|was|seen|present|noted|identified|most|more|predominantly|pronounced|worst|worse|greatest|prominent"
+    r"[ ,(]{0,3}(?:(?:is|are|was|seen|present|noted|identified|most|more|predominantly|pronounced|worst|worse"
+    r"|greatest|prominent"
     r"|at|of|the|levels?|in|on|both|from|involving|again|and|narrowing|foramen|foramina|canal|central|lateral|recess(?:es)?|left|right"
     r"|side|bilaterally|bilateral|severe|moderate|mild|which|that|where|it|degenerative|due|to|spinal|lumbar|cervical|thoracic|spine"
     r"|appears?|remains?|stable|unchanged|greater|than|within|causing|with|anterolisthesis|retrolisthesis|grade|\d|i{1,3}"
@@ -111,14 +119,9 @@ def _graded_before(low: str, left: int, right: int) -> list[tuple[Severity | Non
     tokens = [(match[0], match.start()) for match in _TOKEN.finditer(low, max(left, right - 140), right)]
     first = len(tokens)
     while first:
-        token = tokens[first - 1][0].replace("high grade", "highgrade").replace("high-grade", "highgrade")
-        if not (
-            token in _SEVERITY
-            or token in _SIDES
-            or token in _BETWEEN
-            or token in ",/-"
-            or _LEVEL_TOKEN.fullmatch(token)
-        ):
+        word = tokens[first - 1][0]
+        known = word in _SEVERITY or word in _SIDES or word in _BETWEEN or word in ",/-" or word[:5] in _HIGH
+        if not known and not _LEVEL_TOKEN.fullmatch(word):
             break
         first -= 1
     words = [

@@ -4,18 +4,23 @@ import re
 
 from cds_service.model import ReportPart, Section
 
-_ENGLISH = frozenset(
-    "the of and is are no there with in at to for was without not this has normal left right seen evidence".split()
+_ENGLISH_WORDS = "the of and is are no there with in at to for was without not this has normal left right seen evidence"
+_ENGLISH = frozenset(_ENGLISH_WORDS.split())
+_OTHER_WORDS = (
+    "der die das und ist nicht keine kein mit eine einer im links rechts beurteilung befund le la les des du"
+    " et est pas sans"
+    " une dans avec gauche droite el los las del y con sin una izquierda derecha il di e non senza destra"
+    " sinistra het een"
+    " niet geen zonder met van links linker rechter o os da do com sem uma esquerda direita och inte utan med"
+    " ingen zu zur"
+    " den dem von auf para por que se aux sur au nella della delle"
 )
-_OTHER = frozenset(
-    "der die das und ist nicht keine kein mit eine einer im links rechts beurteilung befund le la les des du et est pas sans"
-    " une dans avec gauche droite el los las del y con sin una izquierda derecha il di e non senza destra sinistra het een"
-    " niet geen zonder met van links linker rechter o os da do com sem uma esquerda direita och inte utan med ingen zu zur"
-    " den dem von auf para por que se aux sur au nella della delle".split()
-)
+_OTHER = frozenset(_OTHER_WORDS.split())
 _EMPTY = re.compile(
-    r"(?:please )?see (?:the )?(?:attached|scanned|separate|pdf|full)(?: (?:pdf|document|report|file))?|report to follow|dictation pending|pending"
-    r"|(?:to be|will be) (?:dictated|reported)|not (?:yet )?(?:dictated|reported|available)|no report|insert text|lorem ipsum"
+    r"(?:please )?see (?:the )?(?:attached|scanned|separate|pdf|full)(?: (?:pdf|document|report|file))?|report"
+    r" to follow|dictation pending|pending"
+    r"|(?:to be|will be) (?:dictated|reported)|not (?:yet )?(?:dictated|reported|available)|no report|insert"
+    r" text|lorem ipsum"
     r"|report (?:pending|attached|unavailable)"
 )
 _BLANK = re.compile(r"\[[^\]\n]{0,40}\]|_{2,}|\*{3,}|\{[^}\n]{0,40}\}|<[^>\n]{0,40}>|\?{3,}|x{4,}")

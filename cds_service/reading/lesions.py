@@ -9,13 +9,15 @@ from cds_service.reading.lexicon import Trend
 _NUMBER = r"\d{1,3}(?:[.,]\d{1,2})?"
 _AXIS = r"(?: ?(?:ap|ml|cc|tr|si|craniocaudal|transverse|anteroposterior|in (?:ap|short axis|long axis)))?"
 _SIZE = re.compile(
-    rf"(?<![\w.])(?P<sizes>{_NUMBER}(?: ?(?:mm|cm))?{_AXIS}(?: ?(?:x|by|-|to) ?{_NUMBER}(?: ?(?:mm|cm))?{_AXIS}){{0,2}})"
+    rf"(?<![\w.])(?P<sizes>{_NUMBER}(?: ?(?:mm|cm))?{_AXIS}(?: ?(?:x|by|-|to) ?{_NUMBER}(?: ?(?:mm"
+    rf"|cm))?{_AXIS}){{0,2}})"
     r" ?-?(?P<unit>mm|cm|centimeters?|millimeters?)\b"
 )
 _ONE = re.compile(rf"({_NUMBER})(?: ?(mm|cm))?")
 _FORMER = re.compile(
     r"(?:previous(?:ly)?|prior(?:ly)?|formerly|was|compared (?:to|with)|versus|vs\.?|from|before|earlier|then)"
-    r"[ ,:(]{0,2}(?:measur\w+|size|exam|study|ct|mri|measurement|approximately|about|of|at|to|was|the|on|is|up|a|[\d/.-]{6,10})?"
+    r"[ ,:(]{0,2}(?:measur\w+|size|exam|study|ct|mri|measurement|approximately|about|of|at|to|was|the|on|is|up"
+    r"|a|[\d/.-]{6,10})?"
     r"[ ,:]{0,2}(?:approximately |about |up to |of |at |was )?\Z"
 )
 _SINCE = re.compile(r" ?(?:previously|prior|on (?:the )?prior|before)\b")

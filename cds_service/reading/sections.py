@@ -4,7 +4,8 @@ from cds_service.model import Section, SectionKind
 from cds_service.reading.text import Stretch
 
 _NAMES: dict[SectionKind, str] = {
-    "header": "exam, examination, examinations, exam performed, study, studies, exam type, type of exam, procedure name,"
+    "header": "exam, examination, examinations, exam performed, study, studies, exam type, type of exam, procedure"
+    " name,"
     " order, accession, patient, patient name, dob, mrn, date, date of exam, exam date, exam description,"
     " radiology report, referring physician, ordering provider, requested by, facility, department, reason for order,"
     " examination performed, study performed, study description, modality, title",
@@ -18,15 +19,19 @@ _NAMES: dict[SectionKind, str] = {
     " oncology history, medical history, patient history, relevant history, relevant clinical information, symptoms,"
     " social history, hpi, history of present illness, additional history, clinical context, clinical background",
     "technique": "technique, techniques, procedure, procedures, protocol, contrast, medications, anesthesia, materials,"
-    " sequences, imaging technique, imaging protocol, exam technique, scan technique, radiotracer, dose, radiation dose,"
+    " sequences, imaging technique, imaging protocol, exam technique, scan technique, radiotracer, dose,"
+    " radiation dose,"
     " dlp, ctdi, method, methods, complications, estimated blood loss, sedation, technical parameters, contrast agent,"
     " procedure in detail, procedural details, contrast dose, contrast used, medication, consent, blood glucose",
-    "comparison": "comparison, comparisons, comparison study, comparison studies, comparison exam, prior studies, prior,"
+    "comparison": "comparison, comparisons, comparison study, comparison studies, comparison exam, prior studies,"
+    " prior,"
     " prior exams, prior imaging, previous studies, previous imaging, compared to, priors, previous exams",
     "findings": "findings, finding, report findings, imaging findings, observations, description, body of report,"
-    " narrative, report, results, result, radiographic findings, mri findings, ct findings, pet/ct findings, pet findings,"
+    " narrative, report, results, result, radiographic findings, mri findings, ct findings, pet/ct findings,"
+    " pet findings,"
     " original report, ultrasound findings, detailed findings, interpretation, radiology findings",
-    "impression": "impression, impressions, conclusion, conclusions, opinion, assessment, summary, diagnosis, diagnoses,"
+    "impression": "impression, impressions, conclusion, conclusions, opinion, assessment, summary, diagnosis,"
+    " diagnoses,"
     " final diagnosis, final impression, radiologic impression, impression and plan, findings/impression, imp,"
     " findings and impression, impression/recommendation, impression/recommendations, radiological diagnosis,"
     " impression and recommendations, impression and recommendation, assessment and plan, summary and conclusion,"
@@ -45,14 +50,16 @@ _NAMES: dict[SectionKind, str] = {
 _KINDS: dict[str, SectionKind] = {
     " ".join(name.split()): kind for kind, names in _NAMES.items() for name in names.split(",")
 }
-_ALONE = frozenset(  # single words of everyday prose: a heading only with a colon
+_ALONE_WORDS = (  # single words of everyday prose: a heading only with a colon
     "prior reason plan order report patient question contrast dose date study clinical history assessment signed result"
-    " correction description radiologist method medication".split()
+    " correction description radiologist method medication"
 )
+_ALONE = frozenset(_ALONE_WORDS.split())
 _INLINE: frozenset[SectionKind] = frozenset(
     {"indication", "history", "technique", "comparison", "findings", "impression", "addendum", "recommendation"}
 )
 _MARKS = " \t*_#=-[]>|.0123456789)"
+_LAST = (")", "*", "#", "]", "_")  # what a heading may end with, besides a letter
 _LONGEST = max(map(len, _KINDS))
 
 
@@ -83,9 +90,13 @@ def _heads(low: str, start: int, end: int) -> list[tuple[int, str, SectionKind]]
     heads: dict[int, tuple[str, SectionKind]] = {}
     colon = low.find(":", start, end)
     while colon != -1:
-        found = _before_colon(low, start, colon)
-        if found:
-            heads[found[0]] = found[1:]
+        last = low[colon - 1 : colon]
+        if last == " ":
+            last = low[colon - 2 : colon - 1]
+        if last.isalnum() or last in _LAST:
+            found = _before_colon(low, start, colon)
+            if found:
+                heads[found[0]] = found[1:]
         colon = low.find(":", colon + 1, end)
     at = start
     for line in low[start:end].split("\n"):

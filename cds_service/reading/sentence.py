@@ -18,13 +18,15 @@ from cds_service.reading.words import Words
 Mention = tuple[int, int, Phrase | Category | Stage]
 
 _POINTS_BACK = re.compile(
-    r"(?:this|these|it|they|findings?|appearances?|(?:imaging )?features?|differential|suspicious|concerning|likely|probably"
+    r"(?:this|these|it|they|findings?|appearances?|(?:imaging )?features?|differential|suspicious|concerning"
+    r"|likely|probably"
     r"|indeterminate|highly|cannot|malignancy|consistent|compatible|favor(?:ed)?)\b"
 )
 _DIGIT = re.compile(r"\d")
 _LABEL = re.compile(r"[a-z][a-z /&,-]{1,40}:")
 _SPINE_LABEL = re.compile(
-    r"\W*(?:(?:spinal|central|thecal)? ?(?:canal|sac|stenosis)|foram\w+|neural foramina|left|right|lateral recess\w*)\b[^:\n]{0,30}:"
+    r"\W*(?:(?:spinal|central|thecal)? ?(?:canal|sac|stenosis)|foram\w+|neural foramina|left|right|lateral"
+    r" recess\w*)\b[^:\n]{0,30}:"
 )
 _LINES_UP = 6
 

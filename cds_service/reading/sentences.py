@@ -5,10 +5,11 @@ from bisect import bisect_right
 
 MOST_IN_A_SENTENCE = 600
 _STOP = re.compile(r"[.!?;](?=[ \n)\"']|$)|\n")
-_SHORT = frozenset(  # a full stop after these ends no sentence
+_SHORT_WORDS = (  # a full stop after these ends no sentence
     "dr mr mrs ms vs approx e.g i.e eg ie fig st incl resp ca sq max min ant post lat med prof ref no nos cf dept"
-    " m.d d.o ph.d r l lt rt sup inf prev".split()
+    " m.d d.o ph.d r l lt rt sup inf prev"
 )
+_SHORT = frozenset(_SHORT_WORDS.split())
 _LEAD = re.compile(r"[\s\"')(>*_•-]*(?:\(?\d{1,2}[.)]\s+|\(?[a-z][.)]\s+)?[\s>*•-]*", re.IGNORECASE)
 
 
@@ -18,7 +19,7 @@ class Sentences:
     __slots__ = ("_ends", "_low")
 
     def __init__(self, low: str) -> None:
-        """Find every sentence end once: a line end always, a full stop unless it belongs to a number or a short form."""
+        """Find every sentence end once: a line end always, a full stop unless it only shortens a word."""
         self._low = low
         ends = [0]
         for match in _STOP.finditer(low):

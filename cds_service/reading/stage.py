@@ -5,12 +5,14 @@ from typing import Literal, NamedTuple
 
 _T = r"T(?:[0-4](?:is|mi)?[a-d]?|is|x)"
 _TNM = re.compile(
-    rf"(?<![A-Za-z0-9])(?P<basis>[cpyra]{{0,2}}){_T}[ ,/]{{0,2}}[cp]?N[0-3x][a-c]?(?:mi)?(?:[ ,/]{{0,2}}[cp]?M[01x][a-d]?)?(?![A-Za-z0-9])"
+    rf"(?<![A-Za-z0-9])(?P<basis>[cpyra]{{0,2}}){_T}[ ,/]{{0,2}}[cp]?N[0-3x][a-c]?(?:mi)?(?:["
+    rf" ,/]{{0,2}}[cp]?M[01x][a-d]?)?(?![A-Za-z0-9])"
     rf"|(?<![A-Za-z0-9])(?P<basis2>[cpyra]{{0,2}}){_T}[ ,/]{{1,2}}[cp]?M[01x][a-d]?(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 _STAGE = re.compile(
-    rf"(?<![a-z0-9])(?P<word>clinical |pathologic(?:al)? |c|p)?stage[ :]{{1,2}}(?P<value>i{{1,3}}[abc]?[1-3]?|iv[abc]?|[1-4][abc]|(?P<t>{_T}))(?![a-z0-9-])",
+    rf"(?<![a-z0-9])(?P<word>clinical |pathologic(?:al)? |c|p)?stage[ :]{{1,2}}(?P<value>i{{1,3}}[abc]?[1-3]?"
+    rf"|iv[abc]?|[1-4][abc]|(?P<t>{_T}))(?![a-z0-9-])",
     re.IGNORECASE,
 )
 

@@ -12,10 +12,27 @@ from cds_service.reading.lexicon import Example
 FOLDER = Path(__file__).parents[2] / "cards" / "lexicon"
 EXAMPLES = load_lexicon(FOLDER).examples
 CONCEPTS = frozenset(
-    ["spinal-stenosis", "neural-compression", "cord-compression", "cauda-equina-compression", "disc-herniation"]
-    + ["spondylolisthesis", "spinal-instability", "spinal-deformity", "vertebral-fracture", "spinal-infection"]
-    + ["spinal-tumour", "lesion", "malignancy", "metastasis", "lymphadenopathy", "recurrence", "treatment-effect"]
-    + ["limited-study", "haemorrhage"]
+    [
+        "spinal-stenosis",
+        "neural-compression",
+        "cord-compression",
+        "cauda-equina-compression",
+        "disc-herniation",
+        "spondylolisthesis",
+        "spinal-instability",
+        "spinal-deformity",
+        "vertebral-fracture",
+        "spinal-infection",
+        "spinal-tumour",
+        "lesion",
+        "malignancy",
+        "metastasis",
+        "lymphadenopathy",
+        "recurrence",
+        "treatment-effect",
+        "limited-study",
+        "haemorrhage",
+    ]
 )
 
 
