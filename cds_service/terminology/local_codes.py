@@ -30,10 +30,11 @@ class LocalCode:
 def read_local_codes(
     folder: Path, groups: Mapping[str, AbstractSet[str]], regions: AbstractSet[str]
 ) -> tuple[list[LocalCode], list[Problem]]:
-    """Every code of `folder/*.csv`, and every problem; a folder that is missing or empty of CSV is a problem too."""
+    """Every code of `folder/*.csv`, and every problem; a folder that is missing or empty of codes is a problem too."""
     files = sorted(folder.glob("*.csv"))
-    if not files:
-        return [], [Problem(folder.name, 1, 1, "no-local-codes", "the folder holds no CSV file of local codes")]
+    if not files and not any(folder.glob("*.json")):
+        words = "the folder holds no local codes: neither a CSV file nor a FHIR ValueSet"
+        return [], [Problem(folder.name, 1, 1, "no-local-codes", words)]
     found: list[LocalCode] = []
     problems: list[Problem] = []
     seen: dict[tuple[str, str, str], str] = {}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -26,6 +26,7 @@ REGIONS = frozenset(
 _ONE = {"group", "modality", "match", "needs-cancer", "trait"}
 _MATCHES = {"exact", "prefix", "subsumes"}
 _REGION_SETS = ("body-regions", "imaging-loinc-by-region")
+_MatchedBy = Literal["code", "local-map"]
 _Key = tuple[str, str, str]  # value set, system, code
 
 
@@ -115,8 +116,11 @@ class _Reading:
         self.body_parts: dict[str, tuple[str, ...]] = {}
         self.problems: list[Problem] = []
 
-    def file(self, path: Path) -> None:
-        """Read one ValueSet; one with an id ending in `-snomed` belongs to the set of that name without it."""
+    def file(self, path: Path, matched_by: _MatchedBy = "code") -> None:
+        """Read one ValueSet; one with an id ending in `-snomed` belongs to the set of that name without it.
+
+        A site's own (`local-map`) adds to a set that is there; it cannot make a new one, which no rule would name.
+        """
         try:
             raw = path.read_bytes()
             resource = orjson.loads(raw)
@@ -131,18 +135,22 @@ class _Reading:
             )
             return
         name = id.removesuffix("-snomed")
+        if matched_by == "local-map" and name not in self.codes:
+            words = f"there is no value set '{name}'; known: {', '.join(sorted(self.codes))}"
+            self.problems.append(Problem(path.name, 1, 1, "unknown-value-set", words))
+            return
         codes = self.codes.setdefault(name, Codes())
         for include in includes:
             try:
                 if "valueSet" in include:  # of SNOMED CT, read on its own; its groups stay known without it
                     codes.groups.update(one["valueString"] for one in include.get("extension", ()))
                 else:
-                    self.include(name, codes, include)
+                    self.include(name, codes, include, matched_by)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 line = _line_of(raw, include)
                 self.problems.append(Problem(path.name, line, 1, "bad-include", f"unreadable include: {error!r}"))
 
-    def include(self, name: str, codes: Codes, include: dict[str, Any]) -> None:
+    def include(self, name: str, codes: Codes, include: dict[str, Any], matched_by: _MatchedBy) -> None:
         """Index the concepts of one include; its extensions hold for each of them."""
         said: dict[str, str] = {}
         regions: list[str] = []
@@ -165,7 +173,7 @@ class _Reading:
         modality, trait, several = said.get("modality"), said.get("trait"), tuple(regions)
         for concept in include["concept"]:
             code = concept["code"]
-            codes.add(Member(name, group, code, system, concept.get("display", ""), region, needs), match)
+            codes.add(Member(name, group, code, system, concept.get("display", ""), region, needs, matched_by), match)
             key = (name, system, code)
             if several:
                 self.regions[key] = several
@@ -186,7 +194,7 @@ class _Reading:
 def load_value_sets(
     folder: Path, local: Path | None = None, *, cards: Path | None = None, without_snomed: bool = False
 ) -> ValueSets:
-    """The value sets of `folder`, with the site's own codes (`local/*.csv`) over them.
+    """The value sets of `folder`, with the site's own codes (`local/*.csv` or FHIR ValueSets) over them.
 
     `folder/snomed/` holds what needs a SNOMED CT licence: leave it out by `without_snomed`, or by deleting it. Order
     phrases and cancer regions are read from `cards`, by default the folder of that name beside `fhir_profiles`. Raises
@@ -201,7 +209,9 @@ def load_value_sets(
     if not reading.codes and not reading.problems:
         reading.problems.append(Problem(str(folder.name), 1, 1, "no-value-sets", "the folder holds no ValueSet"))
     if local is not None and not reading.problems:
-        groups = {name: codes.groups for name, codes in reading.codes.items()}
+        groups = {name: frozenset(codes.groups) for name, codes in reading.codes.items()}
+        for path in sorted(local.glob("*.json")):
+            reading.file(path, "local-map")
         found, problems = read_local_codes(local, groups, REGIONS)
         reading.problems.extend(problems)
         for code in found:

@@ -58,7 +58,7 @@ def test_our_definitions_are_fhir(path: Path) -> None:
 
 
 def test_what_is_compiled_is_what_is_written() -> None:
-    """No FSH file was changed without compiling it, and no compiled file was edited (`build_profiles.py` notes both)."""
+    """No FSH file was changed without compiling it, and no compiled file was edited."""
     script = PROFILES.parent / "scripts" / "build_profiles.py"
     spec = importlib.util.spec_from_file_location("build_profiles", script)
     assert spec is not None

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_service import anatomy
@@ -131,6 +131,7 @@ def test_regions(text: str, regions: tuple[str, ...]) -> None:
     assert anatomy.regions(text) == regions
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from(list("CTLScls0123456789-/ ,.to\n\N{EN DASH}é")), max_size=80) | st.text())
 def test_any_text_is_answered(text: str) -> None:
     """No text raises; every level has the normal form and every offset lies in the text."""
@@ -145,6 +146,7 @@ def test_any_text_is_answered(text: str) -> None:
     anatomy.side(text)
 
 
+@settings(deadline=None)
 @given(st.sampled_from("CTLS"), st.integers(1, 12), st.integers(1, 12), st.sampled_from(["-", "/", " to ", " - "]))
 def test_bare_and_full_spelling_agree(letter: str, one: int, other: int, join: str) -> None:
     """`L3-5` and `L3-L5` are the same levels when both vertebrae exist and stand in order."""

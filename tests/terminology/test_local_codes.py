@@ -1,5 +1,6 @@
 """A site's own order codes: found like any other, and every mistake in the CSV named by its line."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,25 @@ def test_mistakes_are_named_by_line(root: Path, tmp_path: Path, text: str, code:
 
 def test_an_empty_or_unreadable_folder_is_named(root: Path, tmp_path: Path) -> None:
     """A local folder without CSV, or with one that is not UTF-8, is an error: a site believes its codes are in use."""
-    with pytest.raises(ContentError, match="no CSV"):
+    with pytest.raises(ContentError, match="neither a CSV"):
         load_value_sets(root / "fhir_profiles/valuesets", tmp_path)
     (tmp_path / "ours.csv").write_bytes(HEAD.encode() + b"urn:x,1,\xff,spine-surgery,fusion,spine\n")
     with pytest.raises(ContentError, match="UTF-8"):
+        load_value_sets(root / "fhir_profiles/valuesets", tmp_path)
+
+
+def test_a_site_may_give_value_sets(root: Path, tmp_path: Path) -> None:
+    """A FHIR ValueSet of the site adds to the shipped one of its id; one that no rule could name is an error."""
+    concept = [{"code": "SURG-7", "display": "Invented: cervical fusion"}]
+    group = {"url": "http://second-read.org/fhir/StructureDefinition/member-group", "valueString": "fusion"}
+    ours = {"resourceType": "ValueSet", "id": "spine-surgery"}
+    ours["compose"] = {"include": [{"extension": [group], "system": ORDERS, "concept": concept}]}
+    (tmp_path / "spine-surgery.json").write_text(json.dumps(ours))
+    found = load_value_sets(root / "fhir_profiles/valuesets", tmp_path).find(
+        "spine-surgery", (Coding(ORDERS, "SURG-7"),)
+    )
+    assert found is not None
+    assert (found.group, found.matched_by) == ("fusion", "local-map")
+    (tmp_path / "foot-surgery.json").write_text(json.dumps({**ours, "id": "foot-surgery"}))
+    with pytest.raises(ContentError, match="no value set 'foot-surgery'"):
         load_value_sets(root / "fhir_profiles/valuesets", tmp_path)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_service.errors import ContentError
@@ -88,6 +88,7 @@ def test_drugs_by_ingredient_name(value_sets: ValueSets, text: str, code: str, n
     assert (member.code, member.needs_cancer, member.matched_by) == (code, needs_cancer, "ingredient")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=600))
 def test_any_text_is_answered(value_sets: ValueSets, text: str) -> None:
     """No text raises."""
