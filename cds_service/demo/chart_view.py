@@ -89,9 +89,11 @@ def _imaging(chart: Chart) -> list[dict[str, Any]]:
 
 def _names(chart: Chart) -> dict[str, str]:
     """Studies and reports by reference, in words: an order that points at them can then be read by a person."""
-    studies = {f"ImagingStudy/{each['id']}": f"images of {each['started'][:10]}" for each in _of(chart, "ImagingStudy")}
+    studies = {
+        f"ImagingStudy/{each['id']}": f"images of {_day(each['started'])}" for each in _of(chart, "ImagingStudy")
+    }
     reports = {
-        f"DiagnosticReport/{each['id']}": f"{_words(each['code'])}, report of {each['issued'][:10]}"
+        f"DiagnosticReport/{each['id']}": f"report of {_day(each['issued'])}: {_words(each['code'])}"
         for each in _of(chart, "DiagnosticReport")
     }
     return studies | reports
@@ -123,6 +125,11 @@ def _person(chart: Chart, reference: str) -> str:
     id = reference.rpartition("/")[2]
     found = next((each for each in _of(chart, "Practitioner") if each["id"] == id), None)
     return f"Dr. {found['name'][0]['given'][0]} {found['name'][0]['family']}" if found else id
+
+
+def _day(instant: str) -> str:
+    day = date.fromisoformat(instant[:10])
+    return f"{day.day} {day:%b %Y}"
 
 
 def _is_pathology(report: Mapping[str, Any]) -> bool:

@@ -62,7 +62,7 @@ def test_the_view_keeps_to_the_terminal(signed: dict[str, Signed], width: int) -
 
 
 def test_once_ends_well_when_everything_happens(tmp_path: Path) -> None:
-    """`second-read demo --once` exits 0 when every chart got what it expects, and leaves no process behind."""
+    """`second-read demo --once` exits 0 when every chart got what it expects."""
     run = demo_once(tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Every expected card came" in run.stdout

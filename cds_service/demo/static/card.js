@@ -91,7 +91,7 @@ const Shown = (() => {
       ["Reader", words(resource.performerType)],
       ["Reason", (resource.reasonCode || []).map(words).filter(Boolean).join("; ")],
       ["Question", (resource.note || []).map((note) => note.text).join(" ")],
-      ["Images and report", (resource.supportingInfo || []).map((info) => names[info.reference] || info.display || info.reference).join("; ")],
+      ["Based on", (resource.supportingInfo || []).map((info) => names[info.reference] || info.display || info.reference).join("; ")],
       ["Needed by", resource.occurrenceDateTime || (resource.occurrencePeriod || {}).end || ""],
     ].filter(([, value]) => value);
     return el("div", { class: "draft" },

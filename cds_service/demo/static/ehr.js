@@ -69,7 +69,7 @@
         el("h1", {}, view.patient.name),
         el("p", { class: "facts" }, [`${view.patient.age} years`, view.patient.sex, `born ${day(view.patient.born)}`, view.patient.mrn].join(" · ")),
         el("p", { class: "facts" }, view.setting)),
-      el("p", { class: "story" }, view.story),
+      el("p", { class: "story" }, el("strong", {}, `${view.title}. `), view.story),
       orders(),
       ...view.imaging.map(report),
       ...view.pathology.map((each) => el("section", { class: "panel" },
@@ -198,7 +198,7 @@
     const told = await feedback({ card: card.uuid, outcome: "accepted", acceptedSuggestions: [{ id: suggestion.uuid }] });
     open.drafts.push(...drafts);
     markSigned(own);
-    settled("Accepted", "The surgical or treatment order is signed unchanged, and this draft order stands beside it.", drafts.map((draft) => Shown.draft(draft, open.view.names)), told, raw);
+    settled("Accepted", "The order is signed unchanged. This draft stands beside it, for your signature.", drafts.map((draft) => Shown.draft(draft, open.view.names)), told, raw);
   }
 
   async function overridden(card, reason, comment, own, raw) {
