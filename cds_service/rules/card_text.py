@@ -1,4 +1,4 @@
-"""What a rule may put on a card (DESIGN section 4): closed slots, lengths at their longest, and words it may not use."""
+"""What a rule may put on a card (design section 4): closed slots, longest lengths, and words it may not use."""
 
 import re
 from string import Formatter

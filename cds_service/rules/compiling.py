@@ -100,7 +100,7 @@ def _question(
             before = len(sheet.problems)
             fields = read_fields(value, KINDS[key], sheet, words, f"{where}.{key}")
             kinds.append(key)
-            ask = COMPILE[key](fields) if len(sheet.problems) == before and _sane(key, fields, value, sheet) else None
+            ask = COMPILE[key](fields) if len(sheet.problems) == before and _sane(key, fields, sheet) else None
         elif nested:
             sheet.wrong(node.keys[key], "unknown-key", f"{where} has no kind '{key}'{nearest(key, KINDS)}")
             continue
@@ -115,15 +115,17 @@ def _question(
     return tuple(kinds), asks[0] if len(asks) == 1 else _all(tuple(asks))
 
 
-def _sane(kind: str, fields: Mapping[str, Any], node: Node, sheet: Sheet) -> bool:
+def _sane(kind: str, fields: Mapping[str, Any], sheet: Sheet) -> bool:
     organs = fields.get("organ_modality")
     if kind != "study" or organs is None:
         return True
     for name, listed in organs.value.items():
         for item in listed.value if isinstance(listed.value, list) else [listed]:
             if item.value not in imaging_criteria.ORGANS:
-                sheet.wrong(item, "bad-value", f"organ_modality.{name}: no organ {item.value!r}; there are "
-                            f"{', '.join(imaging_criteria.ORGANS)}{nearest(item.value, imaging_criteria.ORGANS)}")  # fmt: skip
+                known = ", ".join(imaging_criteria.ORGANS)
+                near = nearest(item.value, imaging_criteria.ORGANS)
+                message = f"organ_modality.{name}: no organ {item.value!r}; there are {known}{near}"
+                sheet.wrong(item, "bad-value", message)
                 return False
     return True
 

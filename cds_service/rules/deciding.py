@@ -1,4 +1,4 @@
-"""Every relevant rule on one case: three-valued, pure, and each rule alone when it breaks (DESIGN: truth, decisions 1-8).
+"""Every relevant rule on one case: three-valued, pure, and each rule alone when it breaks (design section 3).
 
 Early exclusions end the case. Then a criterion false beats a criterion unknown, unknown beats the other exclusions, and
 an exclusion that is unknown withholds the card only where its file says so.

@@ -23,7 +23,7 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: its shape, the words it may hold (a tuple, or the name of a list in `Vocabulary`), and what it means."""
+    """One field: its shape, what it means, and the words it may hold (or the name of a list in `Vocabulary`)."""
 
     shape: Shape
     means: str
@@ -95,7 +95,7 @@ def _number(node: Node, of: Field, sheet: Sheet, words: Vocabulary, where: str) 
     return None
 
 
-def _date(node: Node, of: Field, sheet: Sheet, _: Vocabulary, where: str) -> date | None:
+def _date(node: Node, _of: Field, sheet: Sheet, _: Vocabulary, where: str) -> date | None:
     try:
         return date.fromisoformat(str(node.value))
     except ValueError:
@@ -103,14 +103,14 @@ def _date(node: Node, of: Field, sheet: Sheet, _: Vocabulary, where: str) -> dat
         return None
 
 
-def _version(node: Node, of: Field, sheet: Sheet, _: Vocabulary, where: str) -> str | None:
+def _version(node: Node, _of: Field, sheet: Sheet, _: Vocabulary, where: str) -> str | None:
     if isinstance(node.value, str) and _VERSION.fullmatch(node.value):
         return node.value
     sheet.wrong(node, "type", f"{where} is to be major.minor.patch, e.g. 1.2.0 (got {_shown(node)})")
     return None
 
 
-def _duration(node: Node, of: Field, sheet: Sheet, words: Vocabulary, where: str) -> timedelta | None:
+def _duration(node: Node, _of: Field, sheet: Sheet, words: Vocabulary, where: str) -> timedelta | None:
     if isinstance(node.value, str) and node.value.startswith("$"):
         value = _parameter(node, sheet, words, where)
         if value is None or isinstance(value, timedelta):
@@ -137,7 +137,8 @@ def _choice(node: Node, of: Field, sheet: Sheet, words: Vocabulary, where: str) 
     allowed = words.words(of)
     if isinstance(node.value, str) and (not allowed or node.value in allowed):
         return node.value
-    sheet.wrong(node, _code(of), f"{where} is {_shown(node)}; allowed: {_listed(allowed)}{nearest(node.value, allowed)}")
+    near = nearest(node.value, allowed)
+    sheet.wrong(node, _code(of), f"{where} is {_shown(node)}; allowed: {_listed(allowed)}{near}")
     return None
 
 
@@ -157,9 +158,9 @@ def _words(node: Node, of: Field, sheet: Sheet, words: Vocabulary, where: str) -
 
 
 def _members(
-    node: Node, of: Field, sheet: Sheet, words: Vocabulary, where: str
+    node: Node, _of: Field, sheet: Sheet, words: Vocabulary, where: str
 ) -> frozenset[tuple[str, str]] | None:
-    """`{value-set: [group, …] | any}` as (value set, group) pairs; `any` is spread out here, so that a lookup is one."""
+    """`{value-set: [group, …] | any}` as (value set, group) pairs; `any` is spread out, so that a lookup is one."""
     if not isinstance(node.value, dict) or not node.value:
         sheet.wrong(node, "type", f"{where} is to be {{value-set: [group, …] | any}}")
         return None
@@ -196,7 +197,7 @@ def _list(node: Node, of: Field, sheet: Sheet, _: Vocabulary, where: str) -> lis
     return None
 
 
-def _anything(node: Node, of: Field, sheet: Sheet, _: Vocabulary, where: str) -> Node:
+def _anything(node: Node, _of: Field, _sheet: Sheet, _: Vocabulary, _where: str) -> Node:
     return node
 
 
@@ -218,7 +219,9 @@ def _code(of: Field) -> str:
 
 
 def _shown(node: Node) -> str:
-    return "a mapping" if isinstance(node.value, dict) else "a list" if isinstance(node.value, list) else repr(node.value)
+    if isinstance(node.value, dict):
+        return "a mapping"
+    return "a list" if isinstance(node.value, list) else repr(node.value)
 
 
 def _listed(allowed: frozenset[str]) -> str:

@@ -50,16 +50,15 @@ def read_tests(items: Sequence[Node], sheet: Sheet, words: Vocabulary) -> tuple[
             continue
         expect = read_fields(fields["expect"], EXPECT, sheet, words, f"{where}.expect")
         if expect.get("outcome") not in ("indicated", None) and "because" not in expect:
-            sheet.wrong(fields["expect"], "missing-field", f"{where}.expect lacks 'because': which line keeps it quiet?")
+            sheet.wrong(fields["expect"], "missing-field", f"{where}.expect lacks 'because': which line is it?")
         changes = {
             key: item.value[key].plain() for key in TEST
             if key in item.value and key not in ("name", "base", "each", "expect")
         }  # fmt: skip
         for slots in _each(fields.get("each"), sheet, where):
             suffix = f" [{', '.join(slots.values())}]" if slots else ""
-            tests.append(InlineTest(
-                fields["name"] + suffix, _filled(fields["base"], slots), _filled(changes, slots), _filled(expect, slots),
-                item.line))  # fmt: skip
+            base, changed, expected = (_filled(part, slots) for part in (fields["base"], changes, expect))
+            tests.append(InlineTest(fields["name"] + suffix, base, changed, expected, item.line))
     return tuple(tests)
 
 

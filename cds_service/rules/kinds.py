@@ -65,7 +65,7 @@ KINDS: dict[str, dict[str, Field]] = {
         "about": _ABOUT,
         "assertion": _ASSERTION,
         "sections": _SECTIONS,
-        "worst_severity": Field("choices", "the worst graded severity at the planned level is one of these", SEVERITIES),
+        "worst_severity": Field("choices", "the worst grade at the planned level is one of these", SEVERITIES),
         "suspicion": Field("choices", "what the words make of a lesion", get_args(Suspicion)),
         "rads": Field("choices", "what a RADS category says", FLAGS),
         "hedged": Field("flag", "the report leaves it open: uncertain, hedged or indeterminate"),

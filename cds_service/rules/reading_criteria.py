@@ -12,7 +12,8 @@ def finding(fields: dict[str, Any]) -> Question:
     """The report speaks of a concept in this way: all fields that are given hold for one mention."""
     about, sections = frozenset(fields["about"]), tuple(fields.get("sections", ()))
     grades, planned = fields.get("worst_severity"), fields.get("at") == "planned"
-    assertions = frozenset(fields.get("assertion", ("present",) if not fields.get("hedged") else ("present", "uncertain")))
+    usual = ("present", "uncertain") if fields.get("hedged") else ("present",)
+    assertions = frozenset(fields.get("assertion", usual))
 
     def ask(facts: Facts) -> Answer:
         reading = _reading(facts.case)

@@ -127,7 +127,7 @@ class Rule:
     own: frozenset[str] = frozenset()  # ids of its own criteria and exclusions
     tests: tuple[InlineTest, ...] = ()
     file: str = ""
-    about: Mapping[str, Any] = field(default_factory=dict)  # owner, signed, rationale, known false positives, changes, …
+    about: Mapping[str, Any] = field(default_factory=dict)  # owner, signed, rationale, changes, …
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ RULE: dict[str, Field] = {
     "id": Field("text", "name of the rule; the file is called after it", required=True),
     "title": Field("text", "one line that says when it speaks", required=True),
     "version": Field("version", "major.minor.patch", required=True),
-    "status": Field("choice", "draft: not evaluated; silent: decided, no card; active: speaks; retired: kept to be read",
+    "status": Field("choice", "draft, retired: not evaluated; silent: decided, no card; active: speaks",
                     ("draft", "silent", "active", "retired"), required=True),
     "service": Field("choice", "CDS service through which it speaks", ("second-read",), required=True),
     "concern": Field("choice", "rules of one concern share one card", ("spine", "staging", "lesion"), required=True),
@@ -69,6 +69,9 @@ EXCEPT = {"id": Field("choice", "id of a global exclusion", "global-exclusions",
           "why": Field("text", "why it does not apply", required=True)}  # fmt: skip
 
 
+_TOLD = ("owner", "signed", "reviewed", "rationale", "evidence", "known_false_positives", "parameters", "changes")
+
+
 def read_rule(
     node: Node,
     sheet: Sheet,
@@ -116,9 +119,7 @@ def read_rule(
         warns_when=warns, disagrees_when=disagrees, explained_by=explained, speech=_speech(stem, fields),
         turnaround=fields["route"]["turnaround"], own=frozenset(line.id for line in (*criteria, *own)), tests=tests,
         file=sheet.file,
-        about={key: node.value[key].plain() for key in
-               ("owner", "signed", "reviewed", "rationale", "evidence", "known_false_positives", "parameters", "changes")
-               if key in node.value},
+        about={key: node.value[key].plain() for key in _TOLD if key in node.value},
     )  # fmt: skip
 
 
@@ -149,7 +150,9 @@ def read_parameters(node: Node, sheet: Sheet) -> dict[str, timedelta | float]:
     return found
 
 
-def read_lines(fields: dict[str, Any], name: str, role: Any, sheet: Sheet, words: Vocabulary) -> tuple[Criterion, ...]:
+def read_lines(
+    fields: dict[str, Any], name: str, role: Any, sheet: Sheet, words: Vocabulary
+) -> tuple[Criterion, ...]:
     """The criteria or exclusions of one list."""
     lines = (
         compile_criterion(item, role, sheet, words, f"{name}[{place}]")

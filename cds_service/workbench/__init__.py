@@ -1,4 +1,4 @@
-"""The workbench: where rules are checked and tried, on the command line and by the tests, with the service's own code."""
+"""The workbench: where rules are checked and tried, on the command line and by tests, with the service's own code."""
 
 from cds_service.workbench.commands import rules
 

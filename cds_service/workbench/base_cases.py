@@ -52,12 +52,13 @@ def read_plain(path: Path) -> Any:
 def situation(base: Mapping[str, Any], changes: Mapping[str, Any], codes: Codes, rule: str) -> Situation:
     """The base case with the changes made. `rule` is the rule that the earlier cards of `history` spoke for."""
     as_of = datetime.fromisoformat(str(base["as_of"]).replace("Z", "+00:00"))
-    found = {name: deepcopy(base.get(name)) for name in ("order", "study", "report", "encounter", "patient")}
+    parts = ("order", "study", "report", "encounter", "patient")
+    found: dict[str, Any] = {name: deepcopy(base.get(name)) for name in parts}
     patient = found["patient"] or {"resourceType": "Patient", "id": "p1"}
     on_file = [deepcopy(item) for item in base.get("resources", ())]
-    _order(found["order"], changes.get("order", {}), codes, as_of)
+    _order(found["order"], changes.get("order", {}), codes)
     if "study" in changes:
-        found["study"] = _study(found["study"], changes["study"], found["report"], as_of)
+        found["study"] = _study(found["study"], changes["study"], found["report"])
     if "report" in changes:
         found["report"] = _report(found["report"], changes["report"])
     if "reader" in changes and found["report"] is not None:
@@ -71,7 +72,8 @@ def situation(base: Mapping[str, Any], changes: Mapping[str, Any], codes: Codes,
     on_file += [procedure(item, codes, place) for place, item in enumerate(changes.get("procedures", ()))]
     on_file += [observation(item, codes, place) for place, item in enumerate(changes.get("staging", ()))]
     on_file += [other_report(item, codes, place, study) for place, item in enumerate(changes.get("reports", ()))]
-    on_file += [request(item, codes, f"f{place}", study, "active") for place, item in enumerate(changes.get("on_file", ()))]
+    earlier = changes.get("on_file", ())
+    on_file += [request(item, codes, f"f{place}", study, "active") for place, item in enumerate(earlier)]
     basket = [request(item, codes, f"b{place}", study, "draft") for place, item in enumerate(changes.get("basket", ()))]
     resources = [item for item in (found["study"], found["report"], *on_file) if item]
     everything = _dated([found["order"], *basket, *resources, found["encounter"], patient], as_of)
@@ -100,8 +102,7 @@ def situation(base: Mapping[str, Any], changes: Mapping[str, Any], codes: Codes,
     return Situation(hook, history, as_of, tuple(item for item in everything if item))
 
 
-def _order(order: dict[str, Any], changes: Mapping[str, Any], codes: Codes, as_of: datetime) -> None:
-    del as_of
+def _order(order: dict[str, Any], changes: Mapping[str, Any], codes: Codes) -> None:
     drug = order["resourceType"] == "MedicationRequest"
     code = "medicationCodeableConcept" if drug else "code"
     for name, value in changes.items():
@@ -128,8 +129,7 @@ def _order(order: dict[str, Any], changes: Mapping[str, Any], codes: Codes, as_o
             order[name] = value
 
 
-def _study(study: Any, changes: Any, report: Any, as_of: datetime) -> Any:
-    del as_of
+def _study(study: Any, changes: Any, report: Any) -> Any:
     if changes == "none" or changes is None:
         if report is not None:
             report.pop("imagingStudy", None)

@@ -12,8 +12,9 @@ from rich.text import Text
 
 from cds_service.content import Content, content_folder, load_content
 from cds_service.errors import ContentError, Problem
-from cds_service.rules.load import check_rules
+from cds_service.rules.load import check_rules, read_evidence, read_exclusions
 from cds_service.rules.rule import Names, Rule
+from cds_service.workbench.editor_schema import schemas
 from cds_service.workbench.trying import Trial, try_rules
 
 _PATH = click.Path(exists=True, path_type=Path)
@@ -71,19 +72,48 @@ def test(id: str | None, folder: Path | None, as_json: bool) -> None:
     found, problems = check_content(content.folder / "cards" / "rules", date.today(), content)  # noqa: DTZ011  as above
     if id is not None and id not in {rule.id for rule in found}:
         _show_problems([problem for problem in problems if problem.severity == "error"])
-        raise click.ClickException(f"there is no rule '{id}' that can be tried; there are {', '.join(r.id for r in found)}")
+        known = ", ".join(rule.id for rule in found)
+        raise click.ClickException(f"there is no rule '{id}' that can be tried; there are {known}")
     trials = list(try_rules([rule for rule in found if id in (None, rule.id)], content))
     failed = [trial for trial in trials if trial.wrong]
     if as_json:
-        click.echo(json.dumps({
-            "tried": len(trials), "failed": len(failed),
-            "tests": [{"rule": t.rule, "name": t.test.name, "line": t.test.line, "wrong": list(t.wrong)} for t in trials],
-        }))  # fmt: skip
+        each = [{"rule": t.rule, "name": t.test.name, "line": t.test.line, "wrong": list(t.wrong)} for t in trials]
+        click.echo(json.dumps({"tried": len(trials), "failed": len(failed), "tests": each}))
     else:
         _show_trials(trials)
         style = "bold red" if failed or not trials else "bold green"
         _console().print(f"{len(trials)} tests tried, {len(failed)} failed", style=style)
     sys.exit(1 if failed or not trials else 0)
+
+
+@rules.command()
+@click.option("--check", is_flag=True, help="Only say whether the files are current.")
+@click.option("--content", "folder", type=_PATH, help="A content folder other than the shipped one.")
+def schema(check: bool, folder: Path | None) -> None:
+    """Write the editors' JSON Schemas of the rule files to cards/schema.
+
+    Exit codes: 0 written or current, 1 not current (with --check).
+    """
+    content = load_content(folder)
+    stale = []
+    for name, text in editor_schemas(content).items():
+        path = content.folder / "cards" / "schema" / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if not check:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+    said = "not current" if check else "written"
+    _console().print(f"{said}: {', '.join(stale)}" if stale else "every schema is current")
+    sys.exit(1 if check and stale else 0)
+
+
+def editor_schemas(content: Content) -> dict[str, str]:
+    """File name -> text of the schemas that this content calls for."""
+    cards, names = content.folder / "cards", names_of(content)
+    exclusions, _ = read_exclusions(cards / "exclusions.yaml", names)
+    evidence, _ = read_evidence(cards / "evidence.yaml")
+    return schemas(names, tuple(line.id for line in exclusions), tuple(evidence))
 
 
 def check_content(

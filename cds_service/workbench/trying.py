@@ -1,4 +1,4 @@
-"""Inline tests tried: from report text through gathering, reading and deciding to the verdict, as the service does it."""
+"""Inline tests tried: from report text through gathering, reading and deciding to the verdict, as in service."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -67,10 +67,12 @@ def _compare(verdict: Verdict, expect: Any) -> Iterator[str]:
         return
     if "because" in expect and verdict.because != expect["because"]:
         yield f"expected because {expect['because']}, is {said}"
+    kept = _not_warning(verdict)
+    because = f"because {', '.join(kept)}" if kept else "with every condition of a warning met"
     if "indicator" in expect and verdict.indicator != expect["indicator"]:
-        yield f"expected {expect['indicator']}, is {verdict.indicator} ({_not_warning(verdict) or 'all conditions met'})"
-    if "info_because" in expect and expect["info_because"] not in _not_warning(verdict):
-        yield f"expected info because {expect['info_because']}, is because {', '.join(_not_warning(verdict)) or 'nothing'}"
+        yield f"expected {expect['indicator']}, is {verdict.indicator} ({because})"
+    if "info_because" in expect and expect["info_because"] not in kept:
+        yield f"expected info because {expect['info_because']}, is {because}"
     quotes = [check.finding.quote for check in verdict.checks if check.finding is not None]
     if "quote" in expect and not any(expect["quote"].lower() in quote.lower() for quote in quotes):
         yield f"expected the quote {expect['quote']!r}, has {quotes}"
