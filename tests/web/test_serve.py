@@ -96,3 +96,19 @@ def test_it_starts_says_so_and_ends_in_order(tmp_path: Path) -> None:
     assert complaints == ""
     assert (tmp_path / "ledger.db").exists()
     assert not list(tmp_path.glob("second-read-metrics-*")), "the shared metrics are removed"
+
+
+def test_the_service_process_stays_lean() -> None:
+    """Libraries of the tests, the demo and the edges are not loaded by a worker: memory and start-up are bounded."""
+    heavy = (
+        "fhir.resources",
+        "pydantic",
+        "cattrs",
+        "hypothesis",
+        "pytest",
+        "cds_service.demo",
+        "cds_service.workbench",
+    )
+    code = f"import sys, cds_service.server, cds_service.app; print([m for m in {heavy!r} if m in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert ran.stdout.strip() == "[]"
