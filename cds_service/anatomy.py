@@ -5,6 +5,7 @@ Levels come in one normal form, the motion segment `L4-L5`, because orders and r
 """
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 
 from cds_service.model import Side
@@ -22,29 +23,40 @@ _SPACE = r"[ \t\r\n\xa0]{0,3}"
 _JOIN = rf"(?:{_SPACE}[-/\u2010-\u2015\u2212]{_SPACE}|[ \n]{{1,2}}(?:to|thru|through|on|upon|over)[ \n]{{1,2}})"
 # `T1-T2 weighted`, `T1-2 N0` and `S1/S2 heart sounds` are no levels; `L4 - 5 mm` is a level and a size.
 _NO_LEVEL_AFTER = r"(?!\.?[0-9A-Z]|[ -]{0,2}(?:weight|signal|sequence|flair|hyper|hypo|N[0-3X]|heart|mm\b|cm\b))"
+_START = re.compile(r"[CTLSctls] ?[0-9]")  # cheap to look for: what may be a level is then read at that place
 _CHAIN = re.compile(
-    rf"(?<![A-Z0-9.])(?P<first>[CTLS] ?[0-9]{{1,2}})"
-    rf"(?P<rest>(?:{_JOIN}(?:[CTLS] ?[0-9]{{1,2}}|[0-9]{{1,2}}|sacrum|pelvis|ilium)){{1,6}}){_NO_LEVEL_AFTER}"
-    rf"|\bbetween{_SPACE}(?P<a>[CTLS] ?[0-9]{{1,2}}) and (?P<b>[CTLS] ?[0-9]{{1,2}}){_NO_LEVEL_AFTER}",
+    rf"[CTLS] ?[0-9]{{1,2}}"
+    rf"(?:{_JOIN}(?:[CTLS] ?[0-9]{{1,2}}|[0-9]{{1,2}}|sacrum|pelvis|ilium)){{1,6}}{_NO_LEVEL_AFTER}",
     _FLAGS,
 )
-_NO_LEVEL_BEFORE = re.compile(r"(?:\bstage|\bfree|\bgrade|\bG)[ :]{1,2}$", _FLAGS)
+_PAIR = re.compile(rf"[CTLS] ?[0-9]{{1,2}} and [CTLS] ?[0-9]{{1,2}}{_NO_LEVEL_AFTER}", _FLAGS)
+_BETWEEN = re.compile(r"\bbetween[ \n]{1,3}$", _FLAGS)
+_NO_LEVEL_BEFORE = re.compile(r"(?:[A-Z0-9.]|(?:\bstage|\bfree|\bgrade|\bG)[ :]{1,2})$", _FLAGS)
 _STEP = re.compile(r"([CTLS]?) ?([0-9]{1,2})|(sacrum|pelvis|ilium)", _FLAGS)
 
 
 def find_levels(text: str) -> tuple[tuple[int, int, tuple[str, ...]], ...]:
     """Every mention of spine levels as (start, end, levels), in order of the text; never raises."""
     found = []
-    for match in _CHAIN.finditer(text):
-        if _NO_LEVEL_BEFORE.search(text[max(0, match.start() - 10) : match.start()]):
+    seen = 0
+    for start in _START.finditer(text):
+        at = start.start()
+        if at < seen:
             continue
-        steps = f"{match['a']}-{match['b']}" if match["a"] else match[0]
-        levels = _levels_of(steps)
+        match = _CHAIN.match(text, at) or _PAIR.match(text, at)
+        if match is None:
+            continue
+        before = text[max(0, at - 12) : at]
+        if _NO_LEVEL_BEFORE.search(before) or (" and " in match[0].lower() and not _BETWEEN.search(before)):
+            continue
+        levels = _levels_of(match[0])
         if levels:
-            found.append((match.start(), match.end(), levels))
+            found.append((at, match.end(), levels))
+            seen = match.end()
     return tuple(found)
 
 
+@lru_cache(maxsize=2048)
 def _levels_of(chain: str) -> tuple[str, ...]:
     """The motion segments between the vertebrae of one chain; empty when a vertebra of it does not exist."""
     places: list[int] = []
