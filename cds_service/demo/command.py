@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+LOG = "service.log"
 PREFIX = "SECOND_READ_"
 
 
@@ -41,6 +42,8 @@ def demo(once: bool, host: str, port: int) -> None:
             screen.begin(base)
             signed = [screen.show(each) for each in sign_all(session, base)]
             met = screen.end(signed)
+            if not met:
+                _tell_complaints(Path(folder) / LOG)
             if not once:
                 screen.stay(f"{base}/demo")
                 _wait()
@@ -64,10 +67,10 @@ def serving(folder: Path, session: "Session", host: str, port: int) -> Iterator[
     # A site that tries its own rules shows its own rules.
     environ |= {name: os.environ[name] for name in (f"{PREFIX}CONTENT_DIR",) if name in os.environ}
     command = [sys.executable, "-m", "cds_service", "serve", "--host", host, "--port", str(port)]
-    with (folder / "service.log").open("wb+") as log:
+    with (folder / LOG).open("wb+") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603  # our own program
         try:
-            yield _address(process, session, folder / "service.log")
+            yield _address(process, session, folder / LOG)
         finally:
             process.terminate()
             try:
@@ -92,6 +95,12 @@ def _address(process: "subprocess.Popen[bytes]", session: "Session", log: Path) 
                 pass  # it listens before its worker answers
         time.sleep(0.05)
     raise click.ClickException(f"the service did not start:\n{log.read_text().strip()}")
+
+
+def _tell_complaints(log: Path) -> None:
+    """What the service itself had to say of calls that went wrong: its last warnings and errors."""
+    for line in [line for line in log.read_text().splitlines() if line.startswith("{")][-5:]:
+        click.echo(line, err=True)
 
 
 def _end(_signal: int, _frame: FrameType | None) -> NoReturn:

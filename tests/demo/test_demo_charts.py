@@ -106,6 +106,17 @@ def test_every_rule_and_every_exclusion_has_a_chart() -> None:
     assert silences >= EXCLUSIONS | {"irrelevant"}
 
 
+def test_orders_find_their_images_in_every_way() -> None:
+    """Across the charts an order, its study and its report are tied in each way that EHRs tie them, or in none."""
+    assert {_tie(chart) for chart in CHARTS if "card" in chart.expect} == {
+        "order names them",
+        "report names study",
+        "shared order",
+        "accession number",
+        "nothing but region and time",
+    }
+
+
 def test_charts_never_age() -> None:
     """The same chart opened four years later differs in its dates alone."""
     later = load_charts(NOW.replace(year=2030))
@@ -156,3 +167,18 @@ def _references(value: Any) -> list[str]:
     if isinstance(value, list):
         return [reference for each in value for reference in _references(each)]
     return []
+
+
+def _tie(chart: Chart) -> str:
+    study = next(each for each in chart.resources if each["resourceType"] == "ImagingStudy")
+    report = next(each for each in chart.resources if each["resourceType"] == "DiagnosticReport")
+    named = {reference.split("/")[-1] for order in chart.orders for reference in _references(order)}
+    if {study["id"], report["id"]} & named:
+        return "order names them"
+    if "imagingStudy" in report:
+        return "report names study"
+    if "basedOn" in report:
+        return "shared order"
+    numbers = {each["value"] for each in study.get("identifier", [])}
+    shared = numbers & {each["value"] for each in report.get("identifier", [])}
+    return "accession number" if shared else "nothing but region and time"
