@@ -1,5 +1,6 @@
 """Order phrases and drug names: what an order's words name, and what they only talk about."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ GROUPS = {"spine-surgery": {"fusion"}, "radiotherapy": set()}
         ("Craniotomy for resection of left frontal mass", "high-stakes-surgery", "cranial", "brain"),
         ("SBRT lung 5 fractions", "radiotherapy", "", None),
         ("Radiation therapy to prostate", "radiotherapy", "", None),
-        ("mFOLFOX6, FOLFOX cycle 1", "oncology-systemic-therapy", "systemic", None),
+        ("mFOLFOX6, FOLFOX cycle 1", "oncology-systemic-therapy", "procedure", None),
     ],
 )
 def test_words_name_an_order(value_sets: ValueSets, text: str, value_set: str, group: str, region: str | None) -> None:
@@ -140,3 +141,35 @@ def test_an_ingredient_keeps_its_code(tmp_path: Path) -> None:
     drug = Member("oncology-systemic-therapy", "systemic", "1", "urn:x", "Examplimab", None, True)
     found = load_order_phrases(path, GROUPS, (drug,), frozenset()).find("examplimab 100 mg")
     assert [(m.code, m.system, m.needs_cancer, m.matched_by) for m in found] == [("1", "urn:x", True, "ingredient")]
+
+
+def _displays(root: Path, *tables: str) -> list[tuple[str, str]]:
+    """(group, name) of every SNOMED CT and LOINC row of the source tables."""
+    return [
+        (row["group"], row["display"].partition(" (")[0])
+        for table in tables
+        for row in csv.DictReader((root / f"scripts/terminology_source/{table}.csv").read_text("utf-8").splitlines())
+        if row["system"] in ("SCT", "LOINC")
+    ]
+
+
+def test_no_name_of_something_else_is_an_order(root: Path, value_sets: ValueSets) -> None:
+    """None of 1,600 imaging studies, of the body sites, biopsies, diagnoses and consultations reads as a treatment."""
+    others = (
+        "imaging-loinc-by-region", "body-regions", "pathology-and-biopsy", "order-context", "second-read-request",
+        "report-category-and-sections", "cancer-conditions", "spine-disorders", "suspicious-lesion-findings",
+    )  # fmt: skip
+    found = [(name, value_sets.find_text(name)) for _, name in _displays(root, *others) if value_sets.find_text(name)]
+    assert found == []
+
+
+def test_names_of_operations_are_never_taken_for_another_organ(root: Path, value_sets: ValueSets) -> None:
+    """Of the operations we know by code, most are known by name too, and none of them as an operation elsewhere."""
+    named = wrong = 0
+    operations = [pair for pair in _displays(root, "high-stakes-surgery") if not pair[0].startswith("joint")]
+    for group, name in operations:
+        members = value_sets.find_text(name)
+        named += bool(members)
+        wrong += bool(members) and group not in {member.group for member in members}
+    assert wrong == 0
+    assert named / len(operations) > 0.85
