@@ -4,22 +4,24 @@ import re
 from bisect import bisect_right
 from itertools import groupby
 
-from cds_service.model import Finding, Gap, Section, Suspicion
+from cds_service.model import Finding, Gap, Section, SectionKind, Suspicion
 from cds_service.reading.assertion import Verdict, judge
 from cds_service.reading.grading import Grade, grades
 from cds_service.reading.lesions import sizes_of
 from cds_service.reading.lexicon import Lexicon, Phrase, Trend
 from cds_service.reading.quote import clause
-from cds_service.reading.rads import Category, categories, legends
-from cds_service.reading.sentence import Mention, Page, Sentence, look_at
+from cds_service.reading.rads import Category, categories, legends, may_state
+from cds_service.reading.sentence import Mention, Page, Sentence, Weight, look_at, weigh
 from cds_service.reading.sentences import MOST_IN_A_SENTENCE, Sentences
 from cds_service.reading.stage import Stage, stages
-from cds_service.reading.words import split
+from cds_service.reading.words import split, words_of
 
 _MOST_MENTIONS = 600  # a long report names about a hundred things
 _NUMBERED = re.compile(r"\bgrade (?:(?P<arabic>[1-5])|(?P<roman>i{1,3}|iv|v))(?![a-z0-9])")
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
 _RISING: tuple[Suspicion, ...] = ("benign", "indeterminate", "suspicious")
+_WEIGHED = ("present", "uncertain", "historical")
+_NOTHING = Weight([], (), ())
 _CANCER = frozenset({"malignancy", "metastasis", "recurrence", "spinal-tumour"})
 _FORMER_CATEGORY = re.compile(
     r"(?:previous(?:ly)?|prior|formerly|initially|(?:down|up)graded from|changed from|from|last|old)"
@@ -33,11 +35,13 @@ _ON_PRIOR = re.compile(
 
 def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, gaps: list[Gap]) -> tuple[Finding, ...]:
     """Every finding of a text, in order. Words beyond the longest sentence are a gap, never `absent`."""
-    stated = categories(low)
+    plain = words_of(low)
+    vocabulary = set(plain)
+    stated = categories(low) if may_state(vocabulary) else []
     staged = stages(text, low)
-    if not stated and not staged and not lexicon.find_phrases.touches(low):
+    if not stated and not staged and not lexicon.find_phrases.touches(vocabulary):
         return ()
-    words = split(low)
+    words = split(low, plain)
     mentions: list[Mention] = list(lexicon.find_phrases.find(words))
     mentions += [(one.start, one.end, one) for one in stated]
     mentions += [(one.start, one.end, one) for one in staged]
@@ -64,7 +68,7 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
         section = sections[place].kind if place >= 0 else "findings"
         sentence = look_at(page, start, end, section, here)
         explained = any(begin <= here[0][0] <= stop for begin, stop in legend)
-        _add_findings(text, low, sentence, here, explained, found)
+        _add_findings(page, sentence, here, explained, found)
     return tuple(found)
 
 
@@ -83,14 +87,20 @@ def _counts(what: Phrase | Category | Stage, low: str, start: int, end: int, sai
     return said[what.id]
 
 
-def _add_findings(
-    text: str, low: str, sentence: Sentence, here: list[Mention], explained: bool, found: list[Finding]
-) -> None:
+def _add_findings(page: Page, sentence: Sentence, here: list[Mention], explained: bool, found: list[Finding]) -> None:
+    text, low = page.text, page.low
     verdicts = [
         Verdict("hypothetical", "scale-legend", False) if explained else _judge(low, sentence, mention)
         for mention in here
     ]
-    suspicion = _suspicion(sentence, here, verdicts) if sentence.lesion else None
+    weight = _NOTHING
+    suspicion: Suspicion | None = None
+    if any(
+        verdict.assertion in _WEIGHED and (not isinstance(what, Phrase) or what.lesion)
+        for (_, _, what), verdict in zip(here, verdicts, strict=True)
+    ):
+        weight = weigh(page, sentence)
+        suspicion = _suspicion(weight, here, verdicts)
     only = sum(isinstance(what, Phrase) and what.lesion for _, _, what in here) == 1
     for number, ((start, end, what), verdict) in enumerate(zip(here, verdicts, strict=True)):
         before = here[number - 1][1] if number else sentence.start
@@ -98,14 +108,14 @@ def _add_findings(
         reach = verdict.reach or (start, end)
         if not isinstance(what, Phrase):
             span = clause(text, (sentence.start, sentence.end), (start, end), _cover(reach, start, end), sentence.lead)
-            found.append(_stated(text, sentence, what, verdict, span))
+            found.append(_stated(text, sentence.section, weight.regions, what, verdict, span))
             continue
         hedged = verdict.hedged
         size = prior = None
         trend: Trend | None = None
         doubt: Suspicion | None = what.suspicion
         if what.lesion:
-            size, prior = sizes_of(sentence.sizes, (start, end), before, after)
+            size, prior = sizes_of(weight.sizes, (start, end), before, after)
             trend = _trend(sentence, start, end)
             if trend is None and size is not None and prior is not None and size != prior:
                 trend = "larger" if size > prior else "smaller"
@@ -133,7 +143,7 @@ def _add_findings(
                 Finding(
                     what.concept, verdict.assertion, text[at:to], at, to, (start, end), sentence.section, what.id,
                     verdict.trigger, hedged, grade.severity, grade.levels, grade.side, size, prior, trend, doubt,
-                    None, value, None, sentence.regions if what.lesion else (),
+                    None, value, None, weight.regions if what.lesion else (),
                 )
             )  # fmt: skip
 
@@ -152,7 +162,14 @@ def _judge(low: str, sentence: Sentence, mention: Mention) -> Verdict:
     return verdict
 
 
-def _stated(text: str, sentence: Sentence, what: Category | Stage, verdict: Verdict, span: tuple[int, int]) -> Finding:
+def _stated(
+    text: str,
+    section: SectionKind,
+    regions: tuple[str, ...],
+    what: Category | Stage,
+    verdict: Verdict,
+    span: tuple[int, int],
+) -> Finding:
     at, to = span
     return Finding(
         concept="rads" if isinstance(what, Category) else "tnm",
@@ -161,20 +178,20 @@ def _stated(text: str, sentence: Sentence, what: Category | Stage, verdict: Verd
         start=at,
         end=to,
         mention=(what.start, what.end),
-        section=sentence.section,
+        section=section,
         trigger=verdict.trigger,
         hedged=verdict.hedged,
         system=what.system if isinstance(what, Category) else what.basis,
         value=what.value,
         flag=what.flag if isinstance(what, Category) else None,
-        regions=sentence.regions,
+        regions=regions,
     )
 
 
-def _suspicion(sentence: Sentence, here: list[Mention], verdicts: list[Verdict]) -> Suspicion | None:
+def _suspicion(weight: Weight, here: list[Mention], verdicts: list[Verdict]) -> Suspicion | None:
     """What the sentence (or the next, where it points back) says of the nature of its lesions."""
     found: list[Suspicion] = []
-    for scene in sentence.scenes:
+    for scene in weight.scenes:
         for hit in scene.hits:
             said = hit.trigger.suspicion
             if said is None:

@@ -6,7 +6,7 @@ merely feared one. The language lives in those files, the grammar in this packag
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
@@ -71,18 +71,21 @@ class Example:
     line: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Lexicon:
     """Everything `read` knows of language. Compared by identity; `digest` names its content."""
 
     concepts: frozenset[str]
-    titles: dict[str, str] = field(repr=False)
-    phrases: dict[str, Phrase] = field(repr=False)  # by words
-    triggers: dict[str, Trigger] = field(repr=False)  # by words
-    find_phrases: Trie[Phrase] = field(repr=False)
-    find_triggers: Trie[Trigger] = field(repr=False)
-    examples: tuple[Example, ...] = field(repr=False)
+    titles: dict[str, str]
+    phrases: dict[str, Phrase]  # by words
+    triggers: dict[str, Trigger]  # by words
+    find_phrases: Trie[Phrase]
+    find_triggers: Trie[Trigger]
+    examples: tuple[Example, ...]
     digest: str
+
+    def __repr__(self) -> str:
+        return f"Lexicon({self.digest})"
 
 
 def load_lexicon(folder: Path) -> Lexicon:

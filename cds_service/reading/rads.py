@@ -59,7 +59,11 @@ _REVERSED = re.compile(
 )
 _NAMES = {"bi": "BI-RADS", "li": "LI-RADS", "pi": "PI-RADS", "lu": "Lung-RADS", "ti": "TI-RADS", "o": "O-RADS"}
 _SECOND = re.compile(r"[\s,/;]{1,3}(?:and )?(?P<site>neck|nodes?|primary|e)\s?:?\s?(?P<value>2\s?[ab]|[0-4]|x)(?!\w)")
-_GATE = re.compile(r"rads?\b|\blr[ -][1-5mnt]|\btr ?-?[1-5]\b|bosniak|deauville")
+_SAYS_RADS_WORDS = (
+    "rads rad birads birad lirads pirads tirads lungrads orads nirads crads btrads cadrads virads noderads eutirads lr"
+    " tr tr1 tr2 tr3 tr4 tr5 bosniak deauville"
+)
+_SAYS_RADS = frozenset(_SAYS_RADS_WORDS.split())
 _FLAGS: dict[str, dict[Flag, str]] = {
     "BI-RADS": {"limited": "0", "benign": "1 2", "intermediate": "3", "high": "4 4A 4B 4C 5 6"},
     "Lung-RADS": {"limited": "0", "benign": "1 2", "intermediate": "3 4A", "high": "4 4B 4X"},
@@ -97,10 +101,13 @@ class Category(NamedTuple):
     flag: Flag | None
 
 
+def may_state(words: set[str]) -> bool:
+    """Whether a text with these words can state a category at all."""
+    return not _SAYS_RADS.isdisjoint(words)
+
+
 def categories(low: str) -> list[Category]:
     """Every stated category of a lower-cased text, in order; one place gives one category."""
-    if not _GATE.search(low):
-        return []
     found: dict[int, Category] = {}
     for system, pattern in _SYSTEMS:
         for match in pattern.finditer(low):

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cds_service.anatomy import find_levels, regions
 from cds_service.model import SectionKind
@@ -62,45 +63,43 @@ class Sentence:
     start: int
     end: int
     section: SectionKind
-    lesion: bool  # something here is measured and weighed
     scene: Scene
-    scenes: tuple[Scene, ...]  # with the next sentence's, where that points back
     levels: tuple[Levels, ...]
     inherited: tuple[str, ...]
     lead: int
+
+
+class Weight(NamedTuple):
+    """What a sentence offers to weigh its lesions by; `scenes` hold the next sentence's where that points back."""
+
     sizes: list[Size]
     regions: tuple[str, ...]
+    scenes: tuple[Scene, ...]
 
 
 def look_at(page: Page, start: int, end: int, section: SectionKind, here: list[Mention]) -> Sentence:
-    """Gather what one sentence offers; only what the kind of its mentions can use is looked for."""
-    text, low = page.text, page.low
-    graded = lesion = False
-    for _, _, what in here:
-        if isinstance(what, Phrase):
-            graded = graded or what.graded
-            lesion = lesion or what.lesion
-        else:
-            lesion = True
-    scene = scene_of(low, page.words, start, end, page.lexicon)
-    scenes: tuple[Scene, ...] = (scene,)
+    """Gather the triggers of one sentence, and its levels where something in it is graded."""
+    scene = scene_of(page.low, page.words, start, end, page.lexicon)
     levels: tuple[Levels, ...] = ()
     inherited: tuple[str, ...] = ()
     lead = start
-    measured: list[Size] = []
-    named: tuple[str, ...] = ()
-    if graded:
+    if any(isinstance(what, Phrase) and what.graded for _, _, what in here):
         levels = page.levels(start, end)
         if not levels:
             inherited, lead = _inherit(page, start)
-    if lesion:
-        if _DIGIT.search(low, start, end):
-            measured = sizes(low, start, end)
-        named = regions(text[start:end]) or _label_regions(text, low, start)
-        follow = page.sentences.after(start)
-        if follow and _POINTS_BACK.match(low, follow[0]):
-            scenes = (scene, scene_of(low, page.words, *follow, page.lexicon))
-    return Sentence(start, end, section, lesion, scene, scenes, levels, inherited, lead, measured, named)
+    return Sentence(start, end, section, scene, levels, inherited, lead)
+
+
+def weigh(page: Page, sentence: Sentence) -> Weight:
+    """Measure what a sentence says of its lesions; dear, so only for those that it asserts."""
+    text, low, start, end = page.text, page.low, sentence.start, sentence.end
+    measured = sizes(low, start, end) if _DIGIT.search(low, start, end) else []
+    named = regions(text[start:end]) or _label_regions(text, low, start)
+    follow = page.sentences.after(start)
+    scenes: tuple[Scene, ...] = (sentence.scene,)
+    if follow and _POINTS_BACK.match(low, follow[0]):
+        scenes = (sentence.scene, scene_of(low, page.words, *follow, page.lexicon))
+    return Weight(measured, named, scenes)
 
 
 def _label_regions(text: str, low: str, start: int) -> tuple[str, ...]:

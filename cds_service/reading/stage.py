@@ -32,8 +32,7 @@ class Stage(NamedTuple):
 def stages(text: str, low: str) -> list[Stage]:
     """Every stated stage, in order."""
     found: list[Stage] = []
-    spread = any(mark in low for mark in _SPREAD)
-    for match in _TNM.finditer(text) if spread else ():
+    for match in _TNM.finditer(text) if any(mark in low for mark in _SPREAD) else ():
         basis = (match["basis"] or match["basis2"] or "").lower()
         value = " ".join(re.sub(r"(?<=[0-9a-dxX])[ ,/]{0,2}(?=[cp]?[NM])", " ", match[0]).split())
         found.append(Stage(match.start(), match.end(), "p" if "p" in basis else "c", value))

@@ -38,9 +38,9 @@ class Trie(Generic[V]):
             node[None] = value
         self._first = frozenset(self._root)
 
-    def touches(self, low: str) -> bool:
-        """Whether any phrase could begin in a text; the cheap question before the dear one."""
-        return not self._first.isdisjoint(_WORD.findall(low))
+    def touches(self, words: set[str]) -> bool:
+        """Whether any phrase could begin with one of these words; the cheap question before the dear one."""
+        return not self._first.isdisjoint(words)
 
     def find(self, text: Words, first: int = 0, last: int | None = None) -> list[tuple[int, int, V]]:
         """(start, end, value) of the phrases among the words `first:last`, longest and leftmost, as text offsets."""
@@ -70,9 +70,14 @@ class Trie(Generic[V]):
         return found
 
 
-def split(low: str) -> Words:
-    """The words of a lower-cased text."""
-    return Words(_WORD.findall(low), [match.start() for match in _WORD.finditer(low)])
+def words_of(low: str) -> list[str]:
+    """The words of a lower-cased text, without their places."""
+    return _WORD.findall(low)
+
+
+def split(low: str, words: list[str] | None = None) -> Words:
+    """The words of a lower-cased text and their places."""
+    return Words(words or _WORD.findall(low), [match.start() for match in _WORD.finditer(low)])
 
 
 def count(pattern: str) -> int:
