@@ -1,12 +1,9 @@
 """A background cohort by clinosim (a generator nobody here wrote), and a service at which orders are signed for it."""
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
 from parts.cohort import AS_OF, Person, Resource, people
-from parts.processes import ROOT
 
 from cds_service.app import create_app
 from cds_service.config import Settings
@@ -16,11 +13,7 @@ from cds_service.ledger import open_ledger
 @pytest.fixture(scope="session")
 def cohort() -> list[Person]:
     """Everyone of the generated population who has a record."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}
-    made = subprocess.run(["make", "-s", "cohort"], cwd=ROOT, env=plain, capture_output=True, text=True, timeout=600)
-    assert made.returncode == 0, made.stdout + made.stderr
-    (folder,) = (ROOT / "build").glob("cohort-*/fhir_r4")
-    return people(folder)
+    return people()
 
 
 @pytest.fixture(scope="session")

@@ -119,7 +119,7 @@ def test_no_card_for_a_dual_use_drug_without_cancer(
 
 
 def test_a_planted_spine_case_speaks(cohort: list[Person], sign: Sign) -> None:
-    """A moderate stenosis on MRI and a fusion, planted into everyone's record: everyone without cancer gets one card."""
+    """A moderate stenosis on MRI and a fusion, planted into every record: everyone without cancer gets a card."""
     silent = []
     for person in cohort:
         chart = fusion_chart(now=AS_OF)
@@ -147,3 +147,26 @@ def test_a_planted_lesion_speaks(imaged: list[Person], sign: Sign) -> None:
             sign(person.given([study, report]), operation((SNOMED, "175905003", "Total nephrectomy (procedure)")))
         )
     assert cards == 10
+
+
+def test_a_planted_stage_speaks(cohort: list[Person], sign: Sign) -> None:
+    """The dual-use drug that was met with silence is met with a card where there is a breast cancer to stage."""
+    breast = [
+        person
+        for person in cohort
+        if any(
+            coding["code"].startswith("C50") for each in person.record["Condition"] for coding in each["code"]["coding"]
+        )
+    ]
+    assert breast
+    text = "No pulmonary metastasis. Indeterminate 9 mm lesion of the liver, metastasis cannot be excluded."
+    for person in breast:
+        chart = fusion_chart(f"FINDINGS: Liver: 9 mm hypodense lesion.\n\nIMPRESSION: {text}\n", AS_OF)
+        code = {"coding": [{"system": LOINC, "code": "79103-8", "display": "CT Abdomen W contrast IV"}]}
+        study = chart.of("ImagingStudy")[0] | {
+            "procedureCode": [code],
+            "description": "CT abdomen with contrast",
+            "modality": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "CT"}],
+        }
+        report = chart.of("DiagnosticReport")[0] | {"code": code}
+        assert len(sign(person.given([study, report]), drug((RXNORM, "3002", "cyclophosphamide")))) == 1

