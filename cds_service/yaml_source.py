@@ -11,6 +11,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from cds_service.errors import ContentError, Problem
 
 Place = tuple[str | int, ...]
+_DEEPEST = 20
 _PREFIX = "tag:yaml.org,2002:"
 
 
@@ -59,7 +60,13 @@ def read_yaml(path: Path) -> YamlSource:
 
 
 def _plain(node: Node, at: Place, places: dict[Place, tuple[int, int]], problems: list[Problem], file: str) -> Any:
-    places[at] = (node.start_mark.line + 1, node.start_mark.column + 1)
+    line, column = node.start_mark.line + 1, node.start_mark.column + 1
+    if len(at) > _DEEPEST:  # an alias inside its own anchor has no end
+        problems.append(
+            Problem(file, line, column, "too-deep", f"values stand inside each other more than {_DEEPEST} deep")
+        )
+        return None
+    places[at] = (line, column)
     if isinstance(node, MappingNode):
         mapping: dict[str, Any] = {}
         for key, value in node.value:
@@ -74,7 +81,7 @@ def _plain(node: Node, at: Place, places: dict[Place, tuple[int, int]], problems
     if isinstance(node, SequenceNode):
         return [_plain(item, (*at, index), places, problems, file) for index, item in enumerate(node.value)]
     assert isinstance(node, ScalarNode)  # noqa: S101 - YAML has no fourth kind of node
-    return _scalar(node.tag.removeprefix(_PREFIX), str(node.value))
+    return _scalar(str(node.tag).removeprefix(_PREFIX), str(node.value))
 
 
 def _scalar(tag: str, text: str) -> Any:
@@ -83,5 +90,6 @@ def _scalar(tag: str, text: str) -> Any:
     if tag == "bool":
         return text.lower() == "true"
     if tag == "int":
-        return int(text.replace("_", ""), 0)
+        digits = text.lstrip("+-")
+        return int(text) if digits.isdecimal() else int(text, 0)  # 012 is twelve in YAML 1.2
     return text
