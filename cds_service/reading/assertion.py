@@ -27,6 +27,11 @@ _SOFT = re.compile(  # the same, unless an `or` goes on with the list
 _OR = re.compile(r"\b(?:or|nor)\b")
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?|demonstrates?|reveals?|seen|noted|identified|with)\b")
 _FORMER_STOPS = re.compile(r",|\b(?:with|now|shows?|demonstrates?|reveals?|presents?|presenting|is|are|has)\b")
+_ANSWER = re.compile(r"s?\)?:(?: ?\[[x ]?\])? ?|s? - ")  # `Metastasis: no`
+_LISTS = re.compile(r"\b(?:and|or|nor)\b")
+_INSIDE = re.compile(
+    r"\b(?:in|within) (?:the|this|these)\b"
+)  # `concern for cancer in the mass` does not doubt the mass
 _FAR = 24  # words between a trigger and what it modifies, in a sentence without `or`
 
 # sections that only ask or tell what was known before: they never assert
@@ -157,21 +162,30 @@ def _covers(scene: Scene, hit: Hit, start: int, end: int) -> bool:
         goes_on = _OR.search(low, left, scene.end) is not None
         if not goes_on and any(left <= fence < right for fence in scene.fences):
             return False
+        if trigger.kind == "hedge" and _INSIDE.search(low, left, right):
+            return False
         between = low.count(" ", left, right)
         if trigger.reach:
             return between <= trigger.reach and not _FORMER_STOPS.search(low, left, right)
         if trigger.kind == "historical" and _FORMER_STOPS.search(low, left, right):
             return False
         return goes_on or between <= _FAR
-    if not trigger.back and not (trigger.kind == "hedge" and scene.low[hit.end : hit.end + 1] in _CLOSES):
+    last = scene.low[hit.end : scene.end].strip(" .)") == ""
+    closes = trigger.kind == "hedge" and scene.low[hit.end : hit.end + 1] in _CLOSES
+    answers = trigger.kind == "negation" and last and _ANSWER.fullmatch(scene.low, end, hit.start) is not None
+    if not (trigger.back or closes or answers):
         return False
     low, left, right = scene.low, end, hit.start
+    if _ANSWER.fullmatch(low, left, right):
+        return True
     words = low[left:right]
     if trigger.reach and words.count(" ") > trigger.reach:
         return False
     if any(left <= wall < right and low[wall] != ":" for wall in scene.walls):
         return False
-    if any(left <= fence < right for fence in scene.fences):
+    if any(left <= fence < right - 2 for fence in scene.fences):
+        return False
+    if "," in words.rstrip(", ") and not _LISTS.search(words):
         return False
     if ("," in words or " and " in words) and _VERB.search(low, scene.start, start):
         return False

@@ -17,7 +17,7 @@ from cds_service.reading.stage import Stage, stages
 from cds_service.reading.words import split, words_of
 
 _MOST_MENTIONS = 600  # a long report names about a hundred things
-_NUMBERED = re.compile(r"\bgrade (?:(?P<arabic>[1-5])|(?P<roman>i{1,3}|iv|v))(?![a-z0-9])")
+_NUMBERED = re.compile(r"\bgrade ([1-5]|i{1,3}|iv|v)(?: ?(?:-|/|to) ?([1-5]|i{1,3}|iv|v))?(?![a-z0-9])")
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
 _RISING: tuple[Suspicion, ...] = ("benign", "indeterminate", "suspicious")
 _WEIGHED = ("present", "uncertain", "historical")
@@ -130,22 +130,28 @@ def _add_findings(page: Page, sentence: Sentence, here: list[Mention], explained
             hedged = hedged or (verdict.assertion == "present" and number + 1 == len(here) and _doubted(sentence, end))
         else:
             graded = [Grade(None, (), None, start, end)]
-        value = what.value
-        if value == "grade":
-            number_match = _NUMBERED.search(low, sentence.start, sentence.end)
-            value = None
-            if number_match:
-                value = number_match["arabic"] or _ROMAN[number_match["roman"]]
+        value = _number(low, sentence) if what.value == "grade" else what.value
         for grade in graded:
             needed = _cover((min(reach[0], grade.start), max(reach[1], grade.end)), start, end)
             at, to = clause(text, (sentence.start, sentence.end), (start, end), needed, sentence.lead)
+            said = verdict.assertion
+            if said == "absent" and grade.start >= max(end, reach[1]):
+                said = "present"  # `absent at L3-L4 and moderate at L4-L5`
             found.append(
                 Finding(
-                    what.concept, verdict.assertion, text[at:to], at, to, (start, end), sentence.section, what.id,
+                    what.concept, said, text[at:to], at, to, (start, end), sentence.section, what.id,
                     verdict.trigger, hedged, grade.severity, grade.levels, grade.side, size, prior, trend, doubt,
                     None, value, None, weight.regions if what.lesion else (),
                 )
             )  # fmt: skip
+
+
+def _number(low: str, sentence: Sentence) -> str | None:
+    """The number after the word grade; of a range the upper one."""
+    match = _NUMBERED.search(low, sentence.start, sentence.end)
+    if not match:
+        return None
+    return max(_ROMAN.get(number, number) for number in match.groups() if number)
 
 
 def _cover(reach: tuple[int, int], start: int, end: int) -> tuple[int, int]:

@@ -44,7 +44,8 @@ _SEVERITY_WORD = (
 )
 _RANGE = rf"(?:{_SEVERITY_WORD})(?:(?: to |-to-| ?/ ?| ?- ?| or )(?:{_SEVERITY_WORD})){{0,2}}"
 _AFTER = re.compile(  # `stenosis is moderate`, `stenosis at L4-L5, moderate`, `stenosis: severe`
-    r"[ ,:(]{0,3}(?:(?:is|are|was|which|that|appears?|remains?|graded|as|now|again|currently|at|the|of|level|and|in|on"
+    r"[ ,:(]{0,3}(?:(?:is|are|was|which|that|appears?|remains?|graded|as|now|has|have|progressed|worsened"
+    r"|increased|again|currently|at|the|of|level|and|in|on"
     rf"|left|right|bilateral|considered|overall|worst|most|where|it|be|to|estimated"
     rf"|[ctls]\d{{1,2}}[-/][ctls]?\d{{1,2}})[ ,:(]{{1,3}}){{0,9}}+"
     rf"(?P<range>{_RANGE})(?=$|[.,;)]| (?:and|at|on|in|to|with|by|but|though|worse|left|right|bilateral|compared"
@@ -62,6 +63,8 @@ _LINKED = re.compile(
     r"|appears?|remains?|stable|unchanged|greater|than|within|causing|with|anterolisthesis|retrolisthesis|grade|\d|i{1,3}"
     r"|[clt]\d{1,2})[ ,(]{1,3}){0,10}+\Z"
 )
+_GRADED_LEVEL = re.compile(rf"[ :(-]{{1,3}}(?:is )?(?P<range>{_RANGE})(?![a-z])")
+_IS_SUBJECT = re.compile(r":| (?:is|are|has|shows?|demonstrates?)\b")
 _LEADING = re.compile(
     r"\W*(?:(?:at|the|level|levels|in|on|of|spine|lumbar|cervical|thoracic|interspace|disc|also|and)\W+)*\Z"
 )
@@ -97,6 +100,9 @@ def grades(
     own_levels, reach = _levels_of(low, mention, before, after, levels)
     place = own_levels or inherited
     stop = min(after, bounds[1])
+    listed = _listed(low, end, stop, levels)
+    if listed:
+        return listed
     if not groups or groups[-1][0] is None:
         match = _AFTER.match(low, end, stop)
         if match:
@@ -107,10 +113,21 @@ def grades(
             )
             return [first, *_others(low, match.end("range"), stop, levels, place)]
         side = (groups[-1][1] if groups else None) or _side_after(low, end, stop)
-        return [Grade(worst(low[start:end]), place, side, groups[0][2] if groups else start, reach)]
+        return [
+            Grade(worst(low[start:end]), place, side, groups[0][2] if groups else start, reach),
+            *_others(low, end, stop, levels, place),
+        ]
     graded = [group for group in groups if group[0] is not None]
     late = _side_after(low, end, stop) if len(graded) == 1 and graded[0][1] is None else None
     found = [Grade(severity, place, side or late, at, reach) for severity, side, at in graded]
+    if len(graded) > 1:
+        stops = [*(at for _, _, at in graded[1:]), start]
+        own = [
+            _union([one for one in levels if of_one.start <= one[0] < stop_at])
+            for of_one, stop_at in zip(found, stops, strict=True)
+        ]
+        if all(own):
+            found = [of_one._replace(levels=here) for of_one, here in zip(found, own, strict=True)]
     return found + _others(low, end, stop, levels, place)
 
 
@@ -157,6 +174,18 @@ def _graded_before(low: str, left: int, right: int) -> list[tuple[Severity | Non
     return groups
 
 
+def _listed(low: str, end: int, stop: int, levels: tuple[Levels, ...]) -> list[Grade]:
+    """Grades behind a colon, level first: `Canal stenosis: L3-L4 mild, L4-L5 moderate.`"""
+    if low[end : end + 1] != ":":
+        return []
+    found = []
+    for at, to, named in levels:
+        match = _GRADED_LEVEL.match(low, to, stop) if at > end else None
+        if match:
+            found.append(Grade(worst(match["range"]), named, None, at, match.end()))
+    return found
+
+
 def groups_side(words: list[tuple[str, int]]) -> Side | None:
     """The last side among words."""
     return next((_SIDES[word] for word, _ in reversed(words) if word in _SIDES), None)
@@ -175,6 +204,8 @@ def _levels_of(
             continue
         linked = _JOINED.match(low, at, of_one[0]) if ahead else _LINKED.match(low, at, of_one[0])
         if not linked:
+            break
+        if ahead and _IS_SUBJECT.match(low, of_one[1]):
             break
         ahead.append(of_one)
         at = of_one[1]

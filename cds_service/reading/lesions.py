@@ -50,6 +50,11 @@ def sizes(low: str, start: int, end: int) -> list[Size]:
         mm = max(value * (10 if of.startswith("c") else 1) for value, of in axes)
         head = low[max(start, match.start() - 40) : match.start()]
         former = _FORMER.search(head) is not None or _SINCE.match(low, match.end(), end) is not None
+        if former and " to " in match[0]:  # `grown from 6 mm to 11 mm`
+            was, now = (value * (10 if of.startswith("c") else 1) for value, of in (axes[0], axes[-1]))
+            found.append(Size(match.start(), match.end(), round(was, 1), True))
+            found.append(Size(match.start(), match.end(), round(now, 1), False))
+            continue
         found.append(Size(match.start(), match.end(), round(mm, 1), former))
     return found
 
