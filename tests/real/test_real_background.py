@@ -25,7 +25,7 @@ def patients(fhir_server: Ehr) -> list[Person]:
 def test_long_records_are_read_in_time_and_met_with_silence(
     patients: list[Person], fhir_server: Ehr, service: Served
 ) -> None:
-    """Nothing prefetched, a nephrectomy for someone without cancer: every search succeeds, in time, and no card comes."""
+    """Nothing prefetched, a nephrectomy without cancer: every search succeeds, in time, and no card comes."""
     for person in patients:
         subject = {"subject": {"reference": f"Patient/{person.id}"}}
         request = person.signs(surgery_order(f"-{person.id}", NEPHRECTOMY) | subject) | {
