@@ -139,6 +139,7 @@ class Ledger:
             self._writer.ask(Asked(), 1.0)
             return not self._failing
         try:
+            self._store.check_file()
             self._store.read(self._store.patient_of_card, {"card": "", "client": ""})
         except LedgerUnavailable:
             return False

@@ -134,7 +134,6 @@ class Store:
 
     def read(self, spoken: Spoken, values: Row) -> list[Any]:
         """All rows of a query, on a connection that cannot write."""
-        self.check_file()
         try:
             connection = self._readers.pop()
         except IndexError:
