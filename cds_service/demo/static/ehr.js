@@ -83,13 +83,14 @@
     }
   }
 
-  /** A report's lines without its hard wraps: a line goes on where the next word would not have fitted into it. */
+  /** A report's lines without its hard wraps: a line goes on where the next word would not have fitted into it,
+      unless that word begins a heading or a numbered item. */
   function unwrapped(text) {
     const width = 72;
     return text.split("\n").reduce((lines, line) => {
       const last = lines[lines.length - 1];
       const word = line.trim().split(" ")[0];
-      if (last && word && last.wrapped.length + 1 + word.length > width && !/^\d+\.$/.test(word)) {
+      if (last && word && last.wrapped.length + 1 + word.length > width && !/^(\d+\.\s|[A-Z][\w ,/-]{0,30}:)/.test(line)) {
         last.text += ` ${line.trim()}`;
         last.wrapped = line;
       } else {
