@@ -21,6 +21,7 @@ _NUMBERED = re.compile(r"\bgrade ([1-5]|i{1,3}|iv|v)(?: ?(?:-|/|to) ?([1-5]|i{1,
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
 _RISING: tuple[Suspicion, ...] = ("benign", "indeterminate", "suspicious")
 _WEIGHED = ("present", "uncertain", "historical")
+_DOUBTS = ("suspicious", "indeterminate")
 _NOTHING = Weight([], (), ())
 _CANCER = frozenset({"malignancy", "metastasis", "recurrence", "spinal-tumour"})
 _FORMER_CATEGORY = re.compile(
@@ -101,13 +102,17 @@ def _add_findings(page: Page, sentence: Sentence, here: list[Mention], explained
     ):
         weight = weigh(page, sentence)
         suspicion = _suspicion(weight, here, verdicts)
+    certain = any(
+        isinstance(what, Phrase) and what.concept in _CANCER and verdict.assertion == "present"
+        for (_, _, what), verdict in zip(here, verdicts, strict=True)
+    )
     only = sum(isinstance(what, Phrase) and what.lesion for _, _, what in here) == 1
     for number, ((start, end, what), verdict) in enumerate(zip(here, verdicts, strict=True)):
         before = here[number - 1][1] if number else sentence.start
         after = here[number + 1][0] if number + 1 < len(here) else sentence.end
         reach = verdict.reach or (start, end)
         if not isinstance(what, Phrase):
-            span = clause(text, (sentence.start, sentence.end), (start, end), _cover(reach, start, end), sentence.lead)
+            span = clause(text, (sentence.start, sentence.end), (start, end), _cover(reach, start, end))
             found.append(_stated(text, sentence.section, weight.regions, what, verdict, span))
             continue
         hedged = verdict.hedged
@@ -121,7 +126,7 @@ def _add_findings(page: Page, sentence: Sentence, here: list[Mention], explained
                 trend = "larger" if size > prior else "smaller"
             if what.concept == "lesion" and (only or doubt is None):
                 doubt = max((one for one in (doubt, suspicion) if one), key=_RISING.index, default=None)
-            hedged = hedged or (verdict.assertion == "present" and doubt in ("suspicious", "indeterminate"))
+            hedged = hedged or (verdict.assertion == "present" and doubt in _DOUBTS and not certain)
         if what.graded:
             graded = grades(
                 low, (sentence.start, sentence.end), (start, end), before, after, sentence.levels, sentence.inherited
@@ -133,7 +138,7 @@ def _add_findings(page: Page, sentence: Sentence, here: list[Mention], explained
         value = _number(low, sentence) if what.value == "grade" else what.value
         for grade in graded:
             needed = _cover((min(reach[0], grade.start), max(reach[1], grade.end)), start, end)
-            at, to = clause(text, (sentence.start, sentence.end), (start, end), needed, sentence.lead)
+            at, to = clause(text, (sentence.start, sentence.end), (start, end), needed)
             said = verdict.assertion
             if said == "absent" and grade.start >= max(end, reach[1]):
                 said = "present"  # `absent at L3-L4 and moderate at L4-L5`

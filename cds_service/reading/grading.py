@@ -52,7 +52,7 @@ _AFTER = re.compile(  # `stenosis is moderate`, `stenosis at L4-L5, moderate`, `
     rf"|from)\b)"
 )
 _ANOTHER = re.compile(  # `..., moderate at L3-L4 and severe on the right`
-    rf"(?P<range>{_RANGE})(?: (?:stenosis|narrowing))? (?P<place>(?:at|on|in|left|right|bilateral)\b)"
+    rf"(?P<range>{_RANGE})(?: (?:stenosis|narrowing))? (?:at|on|in)\b"
 )
 _JOINED = re.compile(r"[ ,]{0,2}(?:and|&|or|,|as well as|to a lesser (?:extent|degree))?[ ]?(?:at |the )*\Z")
 _LINKED = re.compile(

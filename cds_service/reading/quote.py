@@ -7,13 +7,9 @@ _CUTS = re.compile(r"[,:;] |\b(?:and|with|but|which|that|resulting|causing|due|w
 _TRIM = " \n\t,;:.-*>("
 
 
-def clause(
-    text: str, sentence: tuple[int, int], mention: tuple[int, int], needed: tuple[int, int], line: int
-) -> tuple[int, int]:
-    """Bounds of the quote. `needed` is what must not be cut off if it fits; `line`: where a leading level begins."""
+def clause(text: str, sentence: tuple[int, int], mention: tuple[int, int], needed: tuple[int, int]) -> tuple[int, int]:
+    """Bounds of the quote. `needed` is what must not be cut off if it fits."""
     start, end = sentence
-    if end - line <= MOST and line < start:
-        return _trimmed(text, line, end, mention)
     if end - start <= MOST:
         return _trimmed(text, start, end, mention)
     low, high = needed if needed[1] - needed[0] <= MOST else mention

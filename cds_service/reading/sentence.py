@@ -29,6 +29,7 @@ _SPINE_LABEL = re.compile(
     r"\W*(?:(?:spinal|central|thecal)? ?(?:canal|sac|stenosis)|foram\w+|neural foramina|left|right|lateral"
     r" recess\w*)\b[^:\n]{0,30}:"
 )
+_ITEM = re.compile(r"[ (]{0,2}(?:\d{1,2}[.)]|[-*•])\s")
 _LINES_UP = 6
 
 
@@ -58,7 +59,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sentence:
-    """`inherited`: the level at the head of the line; `lead`: where that stands, so that a quote can show it."""
+    """`inherited`: the level at the head of the line, where the sentence names none itself."""
 
     start: int
     end: int
@@ -66,7 +67,6 @@ class Sentence:
     scene: Scene
     levels: tuple[Levels, ...]
     inherited: tuple[str, ...]
-    lead: int
 
 
 class Weight(NamedTuple):
@@ -82,12 +82,11 @@ def look_at(page: Page, start: int, end: int, section: SectionKind, here: list[M
     scene = scene_of(page.low, page.words, start, end, page.lexicon)
     levels: tuple[Levels, ...] = ()
     inherited: tuple[str, ...] = ()
-    lead = start
     if any(isinstance(what, Phrase) and what.graded for _, _, what in here):
         levels = page.levels(start, end)
         if not levels:
-            inherited, lead = _inherit(page, start)
-    return Sentence(start, end, section, scene, levels, inherited, lead)
+            inherited = _inherit(page, start)
+    return Sentence(start, end, section, scene, levels, inherited)
 
 
 def weigh(page: Page, sentence: Sentence) -> Weight:
@@ -109,30 +108,30 @@ def _label_regions(text: str, low: str, start: int) -> tuple[str, ...]:
     return regions(text[line : label.end()]) if label else ()
 
 
-def _inherit(page: Page, start: int) -> tuple[tuple[str, ...], int]:
-    """The level that a sentence without one stands at, and where on its own line that level leads (else `start`)."""
+def _inherit(page: Page, start: int) -> tuple[str, ...]:
+    """The level that a sentence without one stands at: at the head of its line or of lines it goes on."""
     low, around = page.low, page.sentences.around
     line = low.rfind("\n", 0, start) + 1
     if line < start:
         for level in reversed(page.levels(line, start)):
-            opening = around(level[0])[0]
-            if is_leading(low, opening, level):
-                return level[2], opening
+            if is_leading(low, around(level[0])[0], level):
+                return level[2]
     if continues(low, start):
         before = page.sentences.before(start)
         levels = page.levels(*before) if before else ()
         if levels:
-            return levels[-1][2], start
+            return levels[-1][2]
     labelled = _SPINE_LABEL.match(low, line) is not None
+    if _ITEM.match(low, line) or (not labelled and _LABEL.match(low, line)):
+        return ()
     for _ in range(_LINES_UP):
-        if line == 0:
-            break
         end = line - 1
-        line = low.rfind("\n", 0, end) + 1
-        if end <= line:
+        line = low.rfind("\n", 0, max(end, 0)) + 1
+        if end <= line:  # a blank line, or the top
             break
-        for level in page.levels(line, end):
+        for level in reversed(page.levels(line, end)):
             if is_leading(low, around(level[0])[0], level):
-                bare = len(low[level[1] : end].replace("level", "").strip(" :-.")) <= 2
-                return (level[2], start) if bare or labelled else ((), start)
-    return (), start
+                return level[2]
+        if not labelled and _LABEL.match(low, line):
+            break
+    return ()

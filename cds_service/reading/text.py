@@ -173,7 +173,7 @@ class _Strip(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in ("script", "style", "head"):
             self.hidden = max(0, self.hidden - 1)
-        elif tag in _BLOCKS:
+        elif tag in _BLOCKS and tag != "br":
             self.out.append("\n")
 
     def handle_data(self, data: str) -> None:
