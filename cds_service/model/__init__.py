@@ -1,0 +1,86 @@
+"""The frozen types that pass between rooms, and their JSON round trip.
+
+Nothing here knows FHIR's wire format, HTTP or a database. A tuple is never None; a scalar that we could not know is
+None, and *why* we could not know it stands in `Case.gaps`. Identifiers are FHIR relative references (`Type/id`) unless
+said otherwise. Sizes are millimetres, instants are timezone-aware.
+"""
+
+from cds_service.model.call import AuthenticatedClient, Card, Feedback, FhirAccess, HookRequest, Indicator
+from cds_service.model.case import Case, Gap, Link, PastCard
+from cds_service.model.decision import SLOTS, Check, Decision, Outcome, Speech, Subspecialty, Truth, Verdict
+from cds_service.model.facts import (
+    Coding,
+    Concept,
+    Condition,
+    Member,
+    Order,
+    OrderKind,
+    Patient,
+    Procedure,
+    Reader,
+    Report,
+    ReportKind,
+    Source,
+    StageObservation,
+    Study,
+)
+from cds_service.model.reading import (
+    SEVERITIES,
+    Assertion,
+    Finding,
+    Reading,
+    ReportPart,
+    Section,
+    SectionKind,
+    Severity,
+    Side,
+    Suspicion,
+)
+from cds_service.model.roundtrip import from_json, to_json
+
+__all__ = [
+    "SEVERITIES",
+    "SLOTS",
+    "Assertion",
+    "AuthenticatedClient",
+    "Card",
+    "Case",
+    "Check",
+    "Coding",
+    "Concept",
+    "Condition",
+    "Decision",
+    "Feedback",
+    "FhirAccess",
+    "Finding",
+    "Gap",
+    "HookRequest",
+    "Indicator",
+    "Link",
+    "Member",
+    "Order",
+    "OrderKind",
+    "Outcome",
+    "PastCard",
+    "Patient",
+    "Procedure",
+    "Reader",
+    "Reading",
+    "Report",
+    "ReportKind",
+    "ReportPart",
+    "Section",
+    "SectionKind",
+    "Severity",
+    "Side",
+    "Source",
+    "Speech",
+    "StageObservation",
+    "Study",
+    "Subspecialty",
+    "Suspicion",
+    "Truth",
+    "Verdict",
+    "from_json",
+    "to_json",
+]

@@ -1,0 +1,74 @@
+"""Everything known about one draft order at one moment, and what could not be known."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from cds_service.model.facts import Condition, Order, Patient, Procedure, Report, StageObservation, Study
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something we could not know, and why. `what` is a prefetch key or a reference; never patient data beyond ids.
+
+    `why`: prefetch-omitted | prefetch-null | prefetch-failed | unreadable | no-fhir-server | server-not-allowed |
+    fhir-refused | fhir-not-found | fhir-failed | fhir-timeout | fhir-too-large | page-missing | foreign-origin |
+    wrong-patient | restricted | attachment-unsupported | attachment-unreadable | language-unsupported | no-narrative |
+    reading-limit
+    """
+
+    what: str
+    why: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastCard:
+    """A card returned earlier for this patient, from the ledger; a field of the case, so that deciding stays pure."""
+
+    topic: str
+    study: str | None  # reference as this request spells it, or None: another study
+    order: str | None
+    rules: tuple[str, ...]
+    returned: datetime
+    outcome: Literal["returned", "accepted", "overridden"] = "returned"
+    outcome_at: datetime | None = None
+    reason: str | None = None  # override reason code
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Which rungs tied the order to its study, and the study to its report.
+
+    Each is one of order-reference | report-imaging-study | shared-based-on | accession | region-and-recency, or ""
+    where there is no study, or no report.
+    """
+
+    rung: str
+    report_rung: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything known about one draft order at one moment, frozen and replayable."""
+
+    order: Order
+    as_of: datetime
+    patient: Patient
+    basket: tuple[Order, ...] = ()  # the other draft orders of the same call
+    encounter_class: str | None = None
+    study: Study | None = None
+    report: Report | None = None
+    link: Link | None = None
+    studies: tuple[Study, ...] = ()
+    reports: tuple[Report, ...] = ()  # all the others on file
+    conditions: tuple[Condition, ...] = ()
+    procedures: tuple[Procedure, ...] = ()
+    orders_on_file: tuple[Order, ...] = ()
+    staging: tuple[StageObservation, ...] = ()
+    history: tuple[PastCard, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    def missing(self, what: str) -> Gap | None:
+        """The first gap about `what` (a prefetch key or reference), or None: absence of data is then really absence."""
+        return next((gap for gap in self.gaps if gap.what == what), None)
