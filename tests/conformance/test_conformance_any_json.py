@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from web.calls import accepted, overridden
 
 PATH = "/cds-services/second-read"
-SHARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHARED = settings(
+    max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.floats(allow_nan=False, allow_infinity=False),
                     st.sampled_from(["", "active", "Patient/pat-1", "2026-11-20", "ServiceRequest"]))  # fmt: skip

@@ -214,3 +214,12 @@ def test_an_unknown_path(client: FlaskClient) -> None:
     answer = client.get("/cds-services/second-read/nothing")
     check_response(answer)
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("nothing", [None, "", 7])
+def test_a_report_without_id_is_not_named_by_nothing(nothing: Any, ehr: Any) -> None:
+    """cds-hooks_2.0@131, Use of JSON: what cannot be named is left out, never an empty reference."""
+    prefetch = builders.prefetch(builders.mri(), builders.report(id=nothing))
+    for card in ehr.sign(builders.fusion(), prefetch=prefetch):
+        resource = card["suggestions"][0]["actions"][0]["resource"]
+        assert all(each["reference"] for each in resource.get("supportingInfo", []))
