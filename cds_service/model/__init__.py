@@ -6,7 +6,7 @@ said otherwise. Sizes are millimetres, instants are timezone-aware.
 """
 
 from cds_service.model.call import AuthenticatedClient, Card, Feedback, FhirAccess, HookRequest, Indicator
-from cds_service.model.case import Case, Gap, Link, PastCard
+from cds_service.model.case import Case, Link, PastCard
 from cds_service.model.decision import SLOTS, Check, Decision, Outcome, Speech, Subspecialty, Truth, Verdict
 from cds_service.model.facts import (
     Coding,
@@ -28,6 +28,7 @@ from cds_service.model.reading import (
     SEVERITIES,
     Assertion,
     Finding,
+    Gap,
     Reading,
     ReportPart,
     Section,

@@ -5,21 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from cds_service.model.facts import Condition, Order, Patient, Procedure, Report, StageObservation, Study
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Something we could not know, and why. `what` is a prefetch key or a reference; never patient data beyond ids.
-
-    `why`: prefetch-omitted | prefetch-null | prefetch-failed | unreadable | no-fhir-server | server-not-allowed |
-    fhir-refused | fhir-not-found | fhir-failed | fhir-timeout | fhir-too-large | page-missing | foreign-origin |
-    wrong-patient | restricted | attachment-unsupported | attachment-unreadable | language-unsupported | no-narrative |
-    reading-limit
-    """
-
-    what: str
-    why: str
-    detail: str = ""
+from cds_service.model.reading import Gap
 
 
 @dataclass(frozen=True, slots=True)

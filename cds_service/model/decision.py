@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import Literal
 
 from cds_service.model.call import Indicator
-from cds_service.model.case import Case, Gap
+from cds_service.model.case import Case
 from cds_service.model.facts import Coding
-from cds_service.model.reading import Finding
+from cds_service.model.reading import Finding, Gap
 
 
 class Truth(StrEnum):

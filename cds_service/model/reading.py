@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cds_service.model.case import Gap
-
 Assertion = Literal["present", "absent", "uncertain", "historical", "hypothetical", "family", "indication"]
 Severity = Literal["mild", "moderate", "severe"]
 Side = Literal["left", "right", "bilateral"]
@@ -14,6 +12,21 @@ SectionKind = Literal[
     "addendum", "communication", "other",
 ]  # fmt: skip
 SEVERITIES: tuple[Severity, ...] = ("mild", "moderate", "severe")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something we could not know, and why. `what` is a prefetch key or a reference; never patient data beyond ids.
+
+    `why`: prefetch-omitted | prefetch-null | prefetch-failed | unreadable | no-fhir-server | server-not-allowed |
+    fhir-refused | fhir-not-found | fhir-failed | fhir-timeout | fhir-too-large | page-missing | foreign-origin |
+    wrong-patient | restricted | attachment-unsupported | attachment-unreadable | language-unsupported | no-narrative |
+    reading-limit
+    """
+
+    what: str
+    why: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
