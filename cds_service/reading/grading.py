@@ -257,17 +257,18 @@ def _others(low: str, at: int, stop: int, levels: tuple[Levels, ...], place: tup
 
 
 _SIDE_TAIL = re.compile(r"[^.;]{0,60}")
+_SIDE_WORD = re.compile(r"left|right|bilat|both")
+_SIDE_CUT = re.compile(rf"\b(?:{_RANGE})\b|\b(?:and|with|due|from|causing|caused)\b(?! right| left)")
 
 
 def _side_after(low: str, at: int, stop: int) -> Side | None:
+    """The side named right behind, before anything else is said."""
     tail = _SIDE_TAIL.match(low, at, stop)
     words = tail[0] if tail else ""
-    cut = re.search(rf"\b(?:{_RANGE})\b|\b(?:and|with|due|from|causing|caused)\b(?! right| left)", words)
-    words = words[: cut.start()] if cut else words
-    if "left" not in words and "right" not in words and "bilat" not in words and "both" not in words:
+    if not _SIDE_WORD.search(words):
         return None
-    sides = {side for _, _, side in find_sides(words)}
-    return "bilateral" if len(sides) > 1 else next(iter(sides), None)
+    cut = _SIDE_CUT.search(words)
+    return _side_near(words, 0, cut.start() if cut else len(words))
 
 
 def _side_near(low: str, left: int, right: int) -> Side | None:

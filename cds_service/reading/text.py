@@ -164,7 +164,7 @@ class _Strip(HTMLParser):
         self.out: list[str] = []
         self.hidden = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002  (the parser's signature)
         if tag in ("script", "style", "head"):
             self.hidden += 1
         elif tag in _BLOCKS:
