@@ -44,8 +44,12 @@ def check_summary(node: Node, text: str, sheet: Sheet) -> None:
         return
     longest = len(re.sub(r"\{\w*\}", "", text)) + sum(SLOTS.get(name, 0) for name in found)
     if longest >= SUMMARY_LIMIT:
-        sheet.wrong(node, "summary-too-long",
-                    f"summary can reach {longest} characters; CDS Hooks allows fewer than {SUMMARY_LIMIT}")
+        sheet.wrong(
+            node,
+            "summary-too-long",
+            f"summary can reach {longest} characters; CDS Hooks allows fewer than {SUMMARY_LIMIT}",
+        )
     elif longest > SUMMARY_TARGET:
-        sheet.wrong(node, "summary-long",
-                    f"summary can reach {longest} characters; the target is {SUMMARY_TARGET}", "warning")
+        sheet.wrong(
+            node, "summary-long", f"summary can reach {longest} characters; the target is {SUMMARY_TARGET}", "warning"
+        )

@@ -45,9 +45,7 @@ class Vocabulary:
         return self.lists.get(of.words, frozenset()) if isinstance(of.words, str) else frozenset(of.words)
 
 
-def read_fields(
-    node: Node, fields: Mapping[str, Field], sheet: Sheet, words: Vocabulary, where: str
-) -> dict[str, Any]:
+def read_fields(node: Node, fields: Mapping[str, Field], sheet: Sheet, words: Vocabulary, where: str) -> dict[str, Any]:
     """The fields of one mapping as plain values."""
     if not isinstance(node.value, dict):
         sheet.wrong(node, "type", f"{where} is to be a mapping with {', '.join(fields)}")
@@ -157,9 +155,7 @@ def _words(node: Node, of: Field, sheet: Sheet, words: Vocabulary, where: str) -
     return tuple(word for word in read if word is not None)
 
 
-def _members(
-    node: Node, _of: Field, sheet: Sheet, words: Vocabulary, where: str
-) -> frozenset[tuple[str, str]] | None:
+def _members(node: Node, _of: Field, sheet: Sheet, words: Vocabulary, where: str) -> frozenset[tuple[str, str]] | None:
     """`{value-set: [group, …] | any}` as (value set, group) pairs; `any` is spread out, so that a lookup is one."""
     if not isinstance(node.value, dict) or not node.value:
         sheet.wrong(node, "type", f"{where} is to be {{value-set: [group, …] | any}}")

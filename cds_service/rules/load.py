@@ -61,7 +61,7 @@ def check_rules(
         if path.stem in seen:
             sheet.wrong((1, 1), "duplicate-id", f"rule '{path.stem}' stands in {seen[path.stem]} too")
         seen[path.stem] = str(path)
-        node = read_yaml(path, sheet)
+        node = read_yaml(path, sheet, without="" if tests else "tests")
         if node is not None:
             rule = read_rule(node, sheet, path.stem, names, evidence, everywhere, tests)
             if rule is not None:

@@ -193,5 +193,3 @@ def _agree(one: object, other: object) -> bool:
 def word_pattern(words: tuple[str, ...] | None) -> re.Pattern[str] | None:
     """One pattern for words that start with any of these, or None without words."""
     return re.compile(r"\b(?:" + "|".join(map(re.escape, words)) + ")", re.IGNORECASE) if words else None
-
-

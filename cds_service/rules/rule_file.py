@@ -150,9 +150,7 @@ def read_parameters(node: Node, sheet: Sheet) -> dict[str, timedelta | float]:
     return found
 
 
-def read_lines(
-    fields: dict[str, Any], name: str, role: Any, sheet: Sheet, words: Vocabulary
-) -> tuple[Criterion, ...]:
+def read_lines(fields: dict[str, Any], name: str, role: Any, sheet: Sheet, words: Vocabulary) -> tuple[Criterion, ...]:
     """The criteria or exclusions of one list."""
     lines = (
         compile_criterion(item, role, sheet, words, f"{name}[{place}]")

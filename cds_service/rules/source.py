@@ -4,9 +4,11 @@ The node graph is composed, never constructed: so every duplicate key is found a
 content file can build an object, and `no` is the word that a person wrote.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +58,47 @@ def nearest(word: object, allowed: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
-def read_yaml(path: Path, sheet: Sheet) -> Node | None:
-    """The file as a tree, or None with the reason noted on the sheet."""
+def read_yaml(path: Path, sheet: Sheet, without: str = "") -> Node | None:
+    """The file as a tree, or None with the reason noted on the sheet.
+
+    `without` names a top-level list to be taken as empty: a service that starts has no use for the inline tests, and
+    parsing them is most of the cost.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         sheet.wrong((1, 1), "unreadable", f"the file cannot be read: {type(error).__name__}")
         return None
-    return parse_yaml(text, sheet)
+    return parse_yaml(_emptied(text, without) if without else text, sheet)
+
+
+def _emptied(text: str, key: str) -> str:
+    """The text with one top-level list made empty and every other line where it was."""
+    start = re.compile(rf"^{re.escape(key)}:[ \t]*$", re.MULTILINE).search(text)
+    if start is None:
+        return text
+    following = re.compile(r"^[^\s#]", re.MULTILINE).search(text, start.end())
+    end = following.start() if following else len(text)
+    return text[: start.start()] + f"{key}: []" + "\n" * text.count("\n", start.start(), end) + text[end:]
 
 
 def parse_yaml(text: str, sheet: Sheet) -> Node | None:
     """As `read_yaml`, from text."""
+    node, problems = _parsed(text)
+    for place, code, message in problems:
+        sheet.wrong(place, code, message)
+    return node
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> tuple[Node | None, tuple[tuple[tuple[int, int], str, str], ...]]:
+    """The tree, and what is wrong with it as (place, code, message); content reads some files more than once."""
+    sheet = Sheet("")
+    node = _composed(text, sheet)
+    return node, tuple(((p.line, p.column), p.code, p.message) for p in sheet.problems)
+
+
+def _composed(text: str, sheet: Sheet) -> Node | None:
     try:
         root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:

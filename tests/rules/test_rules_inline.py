@@ -1,0 +1,67 @@
+"""The inline tests of the shipped rules, and the cases they stand on."""
+
+from datetime import date
+from functools import cache
+
+import pytest
+from fhir.resources.R4B import get_fhir_model_class
+
+from cds_service.content import Content, load_content
+from cds_service.rules.rule import InlineTest, Rule
+from cds_service.workbench.base_cases import read_plain
+from cds_service.workbench.commands import check_content
+from cds_service.workbench.resources import Codes
+from cds_service.workbench.trying import build, try_rules
+
+
+@cache
+def _shipped() -> tuple[Content, tuple[Rule, ...]]:
+    content = load_content()
+    found, problems = check_content(content.folder / "cards" / "rules", date(2026, 11, 21), content)
+    assert not problems, "\n".join(map(str, problems))
+    return content, found
+
+
+def _tests() -> list[tuple[Rule, InlineTest]]:
+    return [(rule, test) for rule in _shipped()[1] for test in rule.tests]
+
+
+def test_six_rules_ship_and_each_has_tests() -> None:
+    """Every rule of this release is read without a problem and is tested many times over."""
+    _, rules = _shipped()
+    assert {rule.id for rule in rules} == {
+        "spine-fusion", "spine-decompression", "staging-systemic-therapy", "staging-radiotherapy",
+        "staging-cancer-surgery", "lesion-without-tissue",
+    }  # fmt: skip
+    assert all(len(rule.tests) >= 15 for rule in rules)
+
+
+@pytest.mark.parametrize("rule", _shipped()[1], ids=lambda rule: rule.id)
+def test_every_inline_test_holds(rule: Rule) -> None:
+    """From report text to verdict, each inline test of the rule comes out as written."""
+    content, _ = _shipped()
+    failed = [
+        f"{trial.test.line}: {trial.test.name}: {trial.wrong}" for trial in try_rules([rule], content) if trial.wrong
+    ]
+    assert not failed, "\n".join(failed)
+
+
+def test_every_resource_of_every_case_is_valid_fhir() -> None:
+    """What an inline test signs is FHIR R4 that an EHR could have sent."""
+    content, _ = _shipped()
+    cases = content.folder / "cards" / "cases"
+    codes = Codes(read_plain(cases / "codes.yaml"), content.routing)
+    seen: set[str] = set()
+    for rule, test in _tests():
+        for resource in build(test, cases, codes, rule.id).resources:
+            if str(resource) not in seen:
+                seen.add(str(resource))
+                get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+    assert len(seen) > 200
+
+
+def test_no_rule_claims_a_clinical_approval_that_nobody_gave() -> None:
+    """A rule that nobody has signed says so."""
+    for rule in _shipped()[1]:
+        assert rule.about["signed"] == "not clinically approved"
+        assert rule.about["owner"]["clinical"] == "unassigned"
