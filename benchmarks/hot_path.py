@@ -28,6 +28,7 @@ from processes import HERE, Running
 PATH = "/cds-services/second-read"
 CONNECTIONS = 8
 AT_LEAST = 1_000  # requests in a cell
+SUMS = ("requests", "micros", "cards", "silences", "failures", "errors")  # the other numbers of a run do not add up
 LIMITS = {  # cell -> CPU ratio to the bare route with (20 kB, 300 kB) of prefetch
     "irrelevant": (1.2, 1.2),
     "relevant, unread": (6.0, 2.0),
@@ -109,8 +110,11 @@ class Bench:
         warm, _ = self.load(server, size, cell, token, 1)
         seconds = max(2, -(-AT_LEAST * 14 // (warm["requests"] * 10 + 1)))
         seen, used = self.load(server, size, cell, token, seconds)
+        while seen["requests"] < AT_LEAST:  # something else kept the machine busy
+            more, added = self.load(server, size, cell, token, seconds)
+            seen, used = seen | {name: seen[name] + more[name] for name in SUMS}, used + added
         sent = seen["requests"]
-        if seen["failures"] or seen["errors"] or sent < AT_LEAST:
+        if seen["failures"] or seen["errors"]:
             raise SystemExit(f"{cell} at {size}: {seen}")
         unexpected = {"irrelevant": "cards", "relevant, unread": "silences", "relevant, read before": "silences"}
         if cell in unexpected and seen[unexpected[cell]]:
