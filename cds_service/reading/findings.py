@@ -215,7 +215,7 @@ def _suspicion(weight: Weight, here: list[Mention], verdicts: list[Verdict]) -> 
         if isinstance(what, Phrase) and what.concept in _CANCER:
             if verdict.assertion == "present":
                 found.append("suspicious")
-            elif verdict.assertion == "uncertain" and verdict.trigger not in ("unlikely", "less-likely"):
+            elif verdict.assertion == "uncertain" and verdict.trigger not in ("unlikely", "unlikely-to"):
                 found.append("indeterminate")
     return max(found, key=_RISING.index, default=None)
 
