@@ -33,7 +33,7 @@ def order(fields: dict[str, Any]) -> Question:
             return no("another priority")
         if inpatient is not None and inpatient is not any(m.system.endswith(_INPATIENT) for m in order.members):
             return no("another coding system")
-        if words and not words.search(order_words(order)):
+        if words and not words.search(_words_of(facts)):
             return no("the order does not say so")
         if intents and not set(intents) & set(order.intents):
             return no("another intent") if order.intents else unknown("no intent is stated")
@@ -98,7 +98,7 @@ def repeat(fields: dict[str, Any]) -> Question:
             return yes("already active, signed again unchanged")
         if order.cycle is not None and order.cycle >= 2:
             return yes("cycle two or later")
-        if any(m.group == "revision" for m in order.members) or _says_revision(order):
+        if any(m.group == "revision" for m in order.members) or _REVISION.search(_words_of(facts)):
             return yes("a revision")
         since = case.as_of - within
         for earlier in case.orders_on_file:
@@ -109,13 +109,6 @@ def repeat(fields: dict[str, Any]) -> Question:
         return absent(case, "nothing of the kind on file", "serviceRequests")
 
     return ask
-
-
-def _says_revision(order: Order) -> bool:
-    """A revision or a redo, by our words for the code or the sender's."""
-    concept = order.concept
-    texts = (concept.text, *(c.display for c in concept.codings), *(m.display for m in order.members))
-    return any(_REVISION.search(text) for text in texts if text)
 
 
 def _same_course(order: Order, earlier: Order, since: Any) -> bool:
@@ -166,7 +159,9 @@ def on_file(fields: dict[str, Any]) -> Question:
     pairs, words = fields.get("in", frozenset()), word_pattern(fields.get("words"))
 
     def fits(order: Order) -> bool:
-        return holds(order.members, pairs) is not None or bool(words and words.search(order_words(order)))
+        if order.members:  # a treatment that we recognise is none of the orders that words are to find
+            return holds(order.members, pairs) is not None
+        return bool(words and words.search(order_words(order)))
 
     def ask(facts: Facts) -> Answer:
         case = facts.case
@@ -183,6 +178,14 @@ def order_words(order: Order) -> str:
     """The words of the order's code: its text, the sender's displays, and ours."""
     displays = " ".join(coding.display for coding in order.concept.codings)
     return f"{order.concept.text} {displays} {' '.join(member.display for member in order.members)}"
+
+
+def _words_of(facts: Facts) -> str:
+    """The words of the order being signed, put together once for all rules."""
+    words = facts.memo.get("order words")
+    if words is None:
+        words = facts.memo["order words"] = order_words(facts.case.order)
+    return str(words)
 
 
 def _agree(one: object, other: object) -> bool:

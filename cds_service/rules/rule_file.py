@@ -55,7 +55,6 @@ ROUTE = {
 CARD = {
     "summary": Field("text", "stands alone: action, study, reason", required=True),
     "why": Field("text", "the first bullet: why this card now", required=True),
-    "suggestion": Field("text", "label of the button"),
     "question": Field("text", "the decision question put to the second reader", required=True),
     "reason": Field("text", "one clause, used when another rule leads the card", required=True),
     "override_reasons": Field("choices", "ids of cards/override-reasons.yaml", "override-reasons", required=True),
@@ -196,7 +195,7 @@ def _check_route(node: Node, fields: dict[str, Any], sheet: Sheet) -> None:
 
 def _check_card(node: Node, fields: dict[str, Any], sheet: Sheet) -> None:
     card = fields.get("card", {})
-    for name in ("summary", "why", "suggestion", "question", "reason"):
+    for name in ("summary", "why", "question", "reason"):
         if name in card:
             check_text(node.value["card"].value[name], card[name], sheet, f"card.{name}")
     if "summary" in card:
