@@ -10,7 +10,7 @@ YES, NO, UNKNOWN = Truth.TRUE, Truth.FALSE, Truth.UNKNOWN
 Pairs = frozenset[tuple[str, str]]
 
 ACTIVE = ("active", "recurrence", "relapse", "")  # clinical status; one that is not stated counts as active
-SUSPECTED = ("provisional", "differential")
+SUSPECTED = ("unconfirmed", "provisional", "differential")
 REFUTED = ("refuted", "entered-in-error")
 
 

@@ -17,7 +17,9 @@ REGIONS = (
     "spine", "brain", "neck", "chest", "heart", "abdomen", "pelvis", "breast", "msk", "vascular", "neurovascular",
     "whole-body", "other",
 )  # fmt: skip
-INTENTS = ("curative", "palliative", "adjuvant", "neoadjuvant", "prophylactic", "definitive")
+INTENTS = (
+    "curative", "definitive", "radical", "palliative", "adjuvant", "neoadjuvant", "prophylactic", "maintenance", "salvage",
+)  # fmt: skip
 CALLS = ("suspicious", "indeterminate", "probably-benign", "benign")
 FLAGS = ("high", "intermediate", "limited", "benign")
 TRENDS = ("new", "larger", "stable", "smaller", "resolved")
@@ -53,8 +55,7 @@ KINDS: dict[str, dict[str, Field]] = {
                         ("registered", "available", "cancelled", "entered-in-error", "unknown")),
     },
     "report": {
-        "on_file": Field("flag", "a report of the study is on file"),
-        "status": Field("choices", "status of the report", REPORT_STATUS),
+        "status": Field("choices", "a report of the study is on file, of one of these statuses", REPORT_STATUS),
     },
     "reports": {
         "kind": Field("choices", "kinds of report", get_args(ReportKind), required=True),

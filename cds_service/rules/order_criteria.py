@@ -11,12 +11,15 @@ from cds_service.rules.rule import Answer, Facts, Question
 _INPATIENT = ("ICD10PCS", "icd-10-pcs", "icd10PCS", "http://www.cms.gov/Medicare/Coding/ICD10")
 _REVISION = re.compile(r"\b(?:revis|redo\b)", re.IGNORECASE)
 
+_ALSO_SPELT = {"palliative": ("palliation",), "neoadjuvant": ("neo-adjuvant",)}
+
 
 def order(fields: dict[str, Any]) -> Question:
     """The order is of these codes, status, priority, intent and timing: all that are given."""
     pairs, cancer = fields.get("in"), fields.get("needs_cancer")
     kinds, statuses, priorities = fields.get("kind"), fields.get("status"), fields.get("priority")
-    intents, soon, late = fields.get("intents"), fields.get("start_within"), fields.get("start_after")
+    intents = {spelling for word in fields.get("intents", ()) for spelling in (word, *_ALSO_SPELT.get(word, ()))}
+    soon, late = fields.get("start_within"), fields.get("start_after")
     inpatient, words = fields.get("inpatient_code"), word_pattern(fields.get("words"))
 
     def ask(facts: Facts) -> Answer:
@@ -35,7 +38,7 @@ def order(fields: dict[str, Any]) -> Question:
             return no("another coding system")
         if words and not words.search(_words_of(facts)):
             return no("the order does not say so")
-        if intents and not set(intents) & set(order.intents):
+        if intents and not intents & set(order.intents):
             return no("another intent") if order.intents else unknown("no intent is stated")
         if soon is not None or late is not None:
             if order.start is None:
