@@ -18,8 +18,16 @@ REGIONS = (
     "whole-body", "other",
 )  # fmt: skip
 INTENTS = (
-    "curative", "definitive", "radical", "palliative", "adjuvant", "neoadjuvant", "prophylactic", "maintenance", "salvage",
-)  # fmt: skip
+    "curative",
+    "definitive",
+    "radical",
+    "palliative",
+    "adjuvant",
+    "neoadjuvant",
+    "prophylactic",
+    "maintenance",
+    "salvage",
+)
 CALLS = ("suspicious", "indeterminate", "probably-benign", "benign")
 FLAGS = ("high", "intermediate", "limited", "benign")
 TRENDS = ("new", "larger", "stable", "smaller", "resolved")
