@@ -5,7 +5,6 @@ that `app` gives in any test is held against the CDS Hooks schemas.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ import builders
 import orjson
 import pytest
 import pytest_socket
+from actors import CheckedClient, Clock, Ehr
 from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
-from web.validity import check_response
 
 from cds_service.app import create_app
 from cds_service.config import Settings, load_settings
@@ -47,7 +46,7 @@ def content() -> Content:
 
 
 @pytest.fixture
-def clock() -> "Clock":
+def clock() -> Clock:
     """A clock that stands still until it is moved."""
     return Clock(builders.NOW)
 
@@ -66,7 +65,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def app(settings: Settings, content: Content, clock: "Clock") -> Iterator[Flask]:
+def app(settings: Settings, content: Content, clock: Clock) -> Iterator[Flask]:
     """The service; every answer it gives is checked against the schemas."""
     numbers = count(1)
     app = create_app(settings, content=content, clock=clock, new_uuid=lambda: str(UUID(int=next(numbers))))
@@ -88,53 +87,9 @@ def runner() -> CliRunner:
 
 
 @pytest.fixture
-def ehr(client: FlaskClient) -> "Ehr":
+def ehr(client: FlaskClient) -> Ehr:
     """The actor: an EHR that signs orders at the service and tells it what became of the cards."""
     return Ehr(client)
-
-
-class CheckedClient(FlaskClient):
-    """Holds every answer against the CDS Hooks schemas."""
-
-    def open(self, *args: Any, **kwargs: Any) -> Any:
-        """The answer, valid."""
-        answer = super().open(*args, **kwargs)
-        check_response(answer)
-        return answer
-
-
-class Clock:
-    """Stands still until moved."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class Ehr:
-    """Signs orders and gives feedback, over HTTP."""
-
-    def __init__(self, client: FlaskClient) -> None:
-        self.client = client
-
-    def post(self, body: Any, path: str = "/cds-services/second-read") -> Any:
-        """The raw answer to a body."""
-        return self.client.post(path, json=body)
-
-    def sign(
-        self, *orders: dict[str, Any], prefetch: dict[str, Any] | None = None, **more: Any
-    ) -> list[dict[str, Any]]:
-        """The cards returned when these orders are signed."""
-        answer = self.post(builders.hook(*orders, prefetch=prefetch, **more))
-        assert answer.status_code == 200, answer.get_data(as_text=True)
-        cards: list[dict[str, Any]] = answer.get_json()["cards"]
-        return cards
-
-    def tell(self, **entry: Any) -> Any:
-        """Feedback on one card."""
-        return self.post({"feedback": [entry]}, "/cds-services/second-read/feedback")
 
 
 @pytest.fixture(scope="session")

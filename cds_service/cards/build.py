@@ -13,7 +13,7 @@ from typing import Any
 from cds_service.cards.order import ORDER_TEXT, second_read_order
 from cds_service.cards.phrases import cut, escaped, plain, report_words, study_words
 from cds_service.cards.slots import fill, leading_finding, slot_values, summary_line
-from cds_service.cards.words import Client, Words
+from cds_service.cards.words import Client, Evidence, Words
 from cds_service.model import Card, Case, Decision, Speech, Subspecialty, Verdict
 from cds_service.site import Offer
 
@@ -157,7 +157,7 @@ def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: i
     """At most six bullets in the design's order; when they do not fit, the least needed words go first."""
     case, said = concern.case, concern.speech
     based = _based_on(concern, values)
-    evidence = next((words.evidence[id].says for id in said.evidence if id in words.evidence), "")
+    evidence = next((words.evidence[id].says for id in said.evidence if _fits(words.evidence.get(id), concern)), "")
     also = " ".join(plain(other.reason).rstrip(".") + "." for other in concern.also)
     recipient = concern.offer.recipient
     accept = (
@@ -180,6 +180,15 @@ def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: i
     spare = longest - (len(text) - len(bullets["Based on"]))
     bullets["Based on"] = cut(bullets["Based on"], max(spare, 20))
     return "\n".join(f"* **{name}:** {said}" for name, said in bullets.items() if said)[:longest]
+
+
+def _fits(evidence: Evidence | None, concern: Concern) -> bool:
+    """Whether a study is about what this card is about: a re-read of livers says nothing on a rectum."""
+    if evidence is None:
+        return False
+    order = concern.case.order
+    group = order.members[0].group if order.members else ""
+    return not evidence.fits or bool({concern.speech.concern, group or order.region or ""} & set(evidence.fits))
 
 
 def _based_on(concern: Concern, values: Mapping[str, str]) -> str:

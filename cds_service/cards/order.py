@@ -4,6 +4,7 @@ It names the treatment order it precedes for the reader's information; it never 
 clinical table 5 (DICOM CID 6051, HL7 v2-0336, SNOMED CT) and DICOM CID 7449 with the nearest NUCC code.
 """
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ _REASON = [
 ]
 ORDER_TEXT = "Subspecialty second read of existing imaging"
 _SOON = timedelta(days=7)
+_LITERAL = re.compile(r"[A-Z][A-Za-z]+/[^\s\[\]]+\Z|[a-z][a-z0-9+.-]*:\S+\Z")
 
 
 def second_read_order(case: Case, reader: Subspecialty, question: str, *, user: str, now: datetime) -> dict[str, Any]:
@@ -28,8 +30,8 @@ def second_read_order(case: Case, reader: Subspecialty, question: str, *, user: 
     study, report = case.study, case.report
     if study is None:
         raise ValueError("a second read needs a study")
-    supporting = [study.reference] if not study.from_report else []
-    supporting += [report.reference] if report else []
+    supporting = [_named(study.reference, "ImagingStudy", study_words(study))] if not study.from_report else []
+    supporting += [_named(report.reference, "DiagnosticReport", f"Report of {study_words(study)}")] if report else []
     resource: dict[str, Any] = {
         "resourceType": "ServiceRequest",
         "meta": {"profile": [PROFILE]},
@@ -43,14 +45,13 @@ def second_read_order(case: Case, reader: Subspecialty, question: str, *, user: 
         "authoredOn": now.isoformat(timespec="seconds"),
         "performerType": performer_type(reader),
         "reasonCode": [{"coding": _REASON, "text": f"Second read of {study_words(study)}"}, *_diagnosis(case)],
-        "supportingInfo": [{"reference": reference} for reference in supporting],
+        "supportingInfo": supporting,
         "note": [{"text": question}],
     }
     if user.startswith(("Practitioner/", "PractitionerRole/")):
         resource["requester"] = {"reference": user}
-    if not case.order.reference.split("/")[-1].startswith("draft-"):
-        return resource
-    del resource["extension"]  # the order has no id of its own that could be named
+    if not _LITERAL.match(case.order.reference):
+        del resource["extension"]  # the order has no id that could be named
     return resource
 
 
@@ -58,6 +59,11 @@ def performer_type(reader: Subspecialty) -> dict[str, Any]:
     """Who shall read: DICOM reader specialty first, nearest NUCC second, human words always."""
     coded: dict[str, Any] = {"coding": [_coding(c) for c in reader.performer]} if reader.performer else {}
     return {**coded, "text": reader.label[:1].upper() + reader.label[1:]}
+
+
+def _named(reference: str, kind: str, words: str) -> dict[str, Any]:
+    """A reference; a resource that came without an id can only be named in words (FHIR R4 §2.3.0)."""
+    return {"reference": reference} if _LITERAL.match(reference) else {"type": kind, "display": words}
 
 
 def _priority(case: Case, now: datetime) -> str:

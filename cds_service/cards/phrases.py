@@ -29,7 +29,7 @@ def study_words(study: Study, *, dated: bool = True) -> str:
     modality = "/".join(_MODALITY.get(m, m) for m in _told(study.modalities)) or "imaging study"
     where = " and ".join(study.segments[:2]) if "spine" in study.regions and study.segments else ""
     if not where and study.regions:
-        where = " and ".join(_REGION.get(r, r) for r in study.regions[:2])
+        where = "/".join(_REGION.get(r, r) for r in study.regions[:3])
     words = f"{where} {modality}".strip()
     return f"{words} of {day(study.started)}" if dated and study.started else words
 

@@ -14,6 +14,7 @@ class Evidence:
 
     id: str
     says: str
+    fits: tuple[str, ...] = ()  # concerns, groups of operations, or regions of orders without a group; () fits all
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,8 @@ def load_content(
     if rules_mode == "silent":
         rules = rules.silenced()
     studies, _ = read_evidence(cards / "evidence.yaml")  # its problems came with the rules'
-    cited = {id: Evidence(id, study.card) for id, study in studies.items() if study.card_safe and study.card}
+    safe = {id: study for id, study in studies.items() if study.card_safe and study.card}
+    cited = {id: Evidence(id, study.card, study.fits) for id, study in safe.items()}
     words = Words(site, routing, cited, reasons, {client.name: client for client in clients if client})
     return Content(
         folder=folder,

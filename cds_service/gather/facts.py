@@ -110,7 +110,7 @@ def modalities_in(words: str) -> tuple[str, ...]:
     return tuple(code for code, pattern in _MODALITY_WORDS if pattern.search(words))
 
 
-def study_of(resource: Raw, value_sets: ValueSets, base: str | None) -> Study:
+def study_of(name: str, resource: Raw, value_sets: ValueSets, base: str | None) -> Study:
     """An ImagingStudy; its region from body sites (R4 keeps them in the series), else procedure code, else words."""
     series = children(resource, "series")
     sites = tuple({c: None for item in series for c in codings(child(item, "bodySite"))})
@@ -131,7 +131,7 @@ def study_of(resource: Raw, value_sets: ValueSets, base: str | None) -> Study:
     sides = tuple(c for item in series for c in codings(child(item, "laterality")))
     told = place(words)
     return Study(
-        reference=key_of(resource),
+        reference=name,
         status=text(resource, "status") or "unknown",
         started=instant(resource.get("started")),
         modalities=tuple(dict.fromkeys(stated)) or value_sets.modalities(codes) or told.modalities,
@@ -159,8 +159,8 @@ def _organization(resource: Raw, base: str | None) -> str | None:
     return text(child(resource, "meta"), "source") or None
 
 
-def report_of(resource: Raw, value_sets: ValueSets, base: str | None) -> Report:
-    """A DiagnosticReport without its text."""
+def report_of(name: str, resource: Raw, value_sets: ValueSets, base: str | None) -> Report:
+    """A DiagnosticReport without its text. `name` is `Type/id`, or its place where it came without an id."""
     code = concept(child(resource, "code"))
     category_codes = {c.code for item in children(resource, "category") for c in codings(item)}
     # R5 renamed imagingStudy to study, and mixed feeds send either
@@ -170,7 +170,7 @@ def report_of(resource: Raw, value_sets: ValueSets, base: str | None) -> Report:
     modalities = value_sets.modalities(code.codings) or told.modalities
     codes = {c.code for c in code.codings}
     return Report(
-        reference=key_of(resource),
+        reference=name,
         kind=_report_kind(codes, category_codes, radiology=bool(studies or (modalities and not category_codes))),
         status=text(resource, "status") or "unknown",
         concept=code,

@@ -97,7 +97,7 @@ def orders(request: HookRequest, value_sets: ValueSets) -> Basket:
         if medication and beside is None:
             held, names, _ = index(entries, base)
             beside = held | {alias: held[name] for alias, name in names.items()}
-        order = read_order(resource, value_sets, base, beside or {}, fallback=f"{kind}/draft-{position}")
+        order = read_order(resource, value_sets, base, beside or {}, fallback=f"draftOrders[{position}]")
         found.append(order)
         raw[order.reference] = resource
     return Basket(tuple(found), raw, tuple(gaps))

@@ -45,7 +45,7 @@ class Record:
     request: HookRequest
     received: dict[str, Received] = field(default_factory=dict)
     by_name: dict[str, Raw] = field(default_factory=dict)
-    by_type: dict[str, list[Raw]] = field(default_factory=dict)
+    by_type: dict[str, dict[str, Raw]] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     asked: set[str] = field(default_factory=set)  # places read, or tried
     pages: dict[str, int] = field(default_factory=dict)  # pages taken of one search
@@ -89,7 +89,7 @@ class Record:
                 continue
             if self.belongs(resource):
                 self.by_name[name] = resource
-                self.by_type.setdefault(resource["resourceType"], []).append(resource)
+                self.by_type.setdefault(resource["resourceType"], {})[name] = resource
             else:
                 self.gaps.append(Gap(key, "wrong-patient"))
         for alias, name in aliases.items():
@@ -103,9 +103,13 @@ class Record:
             return text(resource, "id") == self.request.patient_id
         return kind not in _OF_PATIENT or of_patient(resource, self.request.patient_id, self.base)
 
+    def named(self, kind: str) -> Iterable[tuple[str, Raw]]:
+        """Every resource of one type with its name, each once."""
+        return self.by_type.get(kind, {}).items()
+
     def all(self, kind: str) -> list[Raw]:
         """Every resource of one type, each once."""
-        return self.by_type.get(kind, [])
+        return list(self.by_type.get(kind, {}).values())
 
     def find(self, reference: str, holder: Raw | None = None) -> Raw | None:
         """The resource a reference names: contained in its holder, or anywhere in the record."""
@@ -147,8 +151,8 @@ def facts_of(record: Record, value_sets: ValueSets, drafts: Iterable[str]) -> Fa
     return Facts(
         patient=facts.patient_of(next(iter(record.all("Patient")), None), patient_id),
         encounter_class=facts.encounter_class(next(iter(_encounters(record)), None)),
-        studies=tuple(facts.study_of(r, value_sets, base) for r in record.all("ImagingStudy")),
-        reports=tuple(facts.report_of(r, value_sets, base) for r in record.all("DiagnosticReport")),
+        studies=tuple(facts.study_of(name, r, value_sets, base) for name, r in record.named("ImagingStudy")),
+        reports=tuple(facts.report_of(name, r, value_sets, base) for name, r in record.named("DiagnosticReport")),
         conditions=tuple(facts.condition_of(r, value_sets) for r in record.all("Condition")),
         procedures=tuple(facts.procedure_of(r, value_sets) for r in record.all("Procedure")),
         orders_on_file=tuple(read_order(r, value_sets, base, record.by_name) for r in on_file),

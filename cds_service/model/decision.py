@@ -60,7 +60,7 @@ class Speech:
 
 SLOTS: dict[str, int] = {  # slot -> longest value in characters; the closed list of what a rule's texts may hold
     "order": 40,  # what is being signed: `Lumbar spinal fusion`
-    "study": 36,  # `lumbar MRI of 3 Nov 2026`
+    "study": 40,  # `lumbar MRI of 3 Nov 2026`
     "quote": 120,  # literal words of the report
     "section": 14,
     "severity": 8,

@@ -222,4 +222,4 @@ def test_a_report_without_id_is_not_named_by_nothing(nothing: Any, ehr: Any) -> 
     prefetch = builders.prefetch(builders.mri(), builders.report(id=nothing))
     for card in ehr.sign(builders.fusion(), prefetch=prefetch):
         resource = card["suggestions"][0]["actions"][0]["resource"]
-        assert all(each["reference"] for each in resource.get("supportingInfo", []))
+        assert all(each.get("reference") or each["display"] for each in resource["supportingInfo"])

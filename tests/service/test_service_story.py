@@ -4,7 +4,7 @@ from typing import Any
 
 import builders as b
 import pytest
-from conftest import Clock, Ehr
+from actors import Clock, Ehr
 from flask import Flask
 
 INSTANCE = "6f0d0a5c-9d7c-4c3b-8a44-0a7f6b1f7a01"
