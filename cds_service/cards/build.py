@@ -161,8 +161,8 @@ def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: i
     also = " ".join(plain(other.reason).rstrip(".") + "." for other in concern.also)
     recipient = concern.offer.recipient
     accept = (
-        f"a draft {escaped(concern.reader.label)} second-read order opens for your signature; the answer comes within "
-        f"about {concern.offer.turnaround_hours} h, to {escaped(recipient)}. Your order is neither changed nor held."
+        f"a draft {escaped(concern.reader.label)} second-read order opens for you to sign; answer to "
+        f"{escaped(recipient)} in about {concern.offer.turnaround_hours} h. Your order stays as it is."
     )
     bullets = {
         "Why now": fill(said.why, values, escaped),
@@ -210,7 +210,7 @@ def _not_checked(case: Case) -> str:
     """What the reader of the card must not assume."""
     said = ["images were not analysed"]
     if case.report and not case.report.reader.known:
-        said.append("the first reader's subspecialty is unknown")
+        said.append("first reader's subspecialty unknown")
     if case.order.start is None:
         said.append("planned date not stated")
     if any(gap.why == "prefetch-null" for gap in case.gaps):

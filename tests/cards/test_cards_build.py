@@ -113,7 +113,7 @@ def test_the_detail_says_why_on_what_and_what_was_not_checked() -> None:
     assert names == ["Why now", "Based on", "Evidence", "Not checked", "If you accept"]
     assert len(detail) <= 600
     assert "Images were not analysed" in detail
-    assert "first reader's subspecialty is unknown" in detail
+    assert "first reader's subspecialty unknown" in detail
 
 
 def test_one_suggestion_creates_one_complete_draft_order() -> None:
