@@ -109,12 +109,11 @@ KINDS: dict[str, dict[str, Field]] = {
     "stage": {"basis": Field("choices", "c: clinical, p: pathologic", ("c", "p"), required=True)},
     "reason": {"words": Field("words", "words in the reasons of the order or in active conditions", required=True)},
     "second_read": {"state": Field("choice", "done or ordered", ("done", "ordered"), required=True)},
-    "reader": {"right": Field("flag", "the first reader is known to be of the subspecialty that would read it again"),
-               "unless_disagrees": Field("flag", "false where the report itself stands against the order")},
-    "window": {"older": Field("flag", "the study is older than the window of the rule")},
+    "reader": {"unless_disagrees": Field("flag", "false where the report itself stands against the order")},
+    "window": {},  # the study is older than the window of the rule, or its report is not final
     "lead_time": {"under": Field("duration", "the start is nearer than this; absent: nearer than the turnaround")},
-    "repeat": {"within": Field("duration", "how far back an order of the same kind makes this one a later cycle"),
-               "session": Field("duration", "a signing session: signing again within it is the same decision")},
+    "repeat": {"within": Field("duration", "how far back an order makes this one a later cycle", required=True),
+               "session": Field("duration", "signing again within it is the same decision", required=True)},
     "history": {
         "session": Field("duration", "a signing session: the same order gets the same card again", required=True),
         "answered": Field("duration", "quiet for this long after a card was accepted or overridden", required=True),
@@ -122,7 +121,7 @@ KINDS: dict[str, dict[str, Field]] = {
     },
     "rule": {"concern": Field("choices", "the rule that asks is of this concern", ("spine", "staging", "lesion"),
                               required=True)},
-    "images": {"none": Field("flag", "no imaging study and no radiology report is on file")},
+    "images": {},  # no imaging study and no radiology report is on file
 }  # fmt: skip
 
 # What request and prefetch can decide, before a report is read; and what differs from rule to rule.

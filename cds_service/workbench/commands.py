@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -11,9 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from cds_service.content import Content, content_folder, load_content
+from cds_service.content.files import read_override_reasons
 from cds_service.errors import ContentError, Problem
+from cds_service.reading import Lexicon, load_lexicon
+from cds_service.routing import Routing, load_routing
 from cds_service.rules.load import check_rules, read_evidence, read_exclusions
 from cds_service.rules.rule import Names, Rule
+from cds_service.rules.source import Sheet
+from cds_service.terminology import ValueSets, load_value_sets
 from cds_service.workbench.editor_schema import schemas
 from cds_service.workbench.trying import Trial, try_rules
 
@@ -69,7 +75,7 @@ def test(id: str | None, folder: Path | None, as_json: bool) -> None:
     except ContentError as error:
         _show_problems(error.problems)
         sys.exit(1)
-    found, problems = check_content(content.folder / "cards" / "rules", date.today(), content)  # noqa: DTZ011  as above
+    found, problems = check_content(content.folder / "cards" / "rules", date.today())  # noqa: DTZ011  as above
     if id is not None and id not in {rule.id for rule in found}:
         _show_problems([problem for problem in problems if problem.severity == "error"])
         known = ", ".join(rule.id for rule in found)
@@ -116,32 +122,40 @@ def editor_schemas(content: Content) -> dict[str, str]:
     return schemas(names, tuple(line.id for line in exclusions), tuple(evidence))
 
 
-def check_content(
-    path: Path | None, as_of: date, content: Content | None = None
-) -> tuple[tuple[Rule, ...], tuple[Problem, ...]]:
-    """The rules under a folder, or in one file, and everything wrong with them."""
-    folder = content_folder() / "cards" / "rules" if path is None else path
-    alone = folder if folder.is_file() else None
-    folder = _rules_folder(folder)
+def check_content(path: Path | None, as_of: date) -> tuple[tuple[Rule, ...], tuple[Problem, ...]]:
+    """The rules under a folder, or in one file, and everything wrong with them or with what they refer to."""
+    given = path or content_folder() / "cards" / "rules"
+    folder = _rules_folder(given)
+    home = folder.parent.parent
     try:
-        names = names_of(content or load_content())
+        names = read_names(home if (home / "fhir_profiles").is_dir() else content_folder())
     except ContentError as error:
-        # the rules themselves are read again below, with their tests; what else is broken comes first
         return (), error.problems
     found, problems = check_rules(folder, names, as_of=as_of)
-    if alone is not None:
-        found = tuple(rule for rule in found if rule.file == str(alone))
-        problems = tuple(problem for problem in problems if problem.file == str(alone))
+    if given.is_file():
+        found = tuple(rule for rule in found if rule.file == str(given))
+        problems = tuple(problem for problem in problems if problem.file == str(given))
     return found, problems
+
+
+def read_names(folder: Path) -> Names:
+    """What the rules of a content folder may refer to, whether or not its rules can be loaded."""
+    cards = folder / "cards"
+    sheet = Sheet(str(cards / "override-reasons.yaml"))
+    reasons = read_override_reasons(Path(sheet.file), sheet)
+    sets = load_value_sets(folder / "fhir_profiles" / "valuesets")
+    lexicon, routing = load_lexicon(cards / "lexicon"), load_routing(cards / "routing.yaml")
+    return _names(sets, lexicon, routing, reasons)
 
 
 def names_of(content: Content) -> Names:
     """What the rules of this content may refer to."""
-    sets = content.value_sets
-    return Names(
-        value_sets={name: sets.groups(name) for name in sets.names}, concepts=content.lexicon.concepts,
-        subspecialties=content.routing.ids, override_reasons=frozenset(content.words.override_reasons),
-    )  # fmt: skip
+    return _names(content.value_sets, content.lexicon, content.routing, content.words.override_reasons)
+
+
+def _names(sets: ValueSets, lexicon: Lexicon, routing: Routing, reasons: Iterable[str]) -> Names:
+    groups = {name: sets.groups(name) for name in sets.names}
+    return Names(groups, lexicon.concepts, routing.ids, frozenset(reasons))
 
 
 def _rules_folder(path: Path) -> Path:

@@ -50,6 +50,20 @@ def test_validating_tells_errors_and_warnings_apart(cards: Path) -> None:
     assert "study: {modality: [MRI, CT], region: same-as-order}" in output
 
 
+def test_validating_a_site_uses_its_own_content(site: Path) -> None:
+    """A site's folder is judged by its own value sets and words, with all that its rules get wrong."""
+    path = site / "cards" / "rules" / "small-fusion.yaml"
+    assert run("validate", str(site), "--as-of", "2026-11-21")[0] == 0
+    path.write_text(
+        path.read_text().replace("rank: 10", "rank: ten").replace("because: deformity", "because: spine-study")
+    )
+    code, output = run("validate", str(site), "--as-of", "2026-11-21")
+    assert (code, "error[type]" in output, "error[untested]" in output) == (1, True, True)
+    (site / "cards" / "routing.yaml").write_text("nonsense: true")
+    code, output = run("validate", str(site), "--as-of", "2026-11-21")
+    assert (code, "routing.yaml" in output) == (1, True)
+
+
 def test_validating_answers_machines(cards: Path) -> None:
     """--json gives rules and problems as one object."""
     code, output = run("validate", str(cards / "rules"), "--as-of", "2028-01-01", "--json")
