@@ -4,6 +4,7 @@ One place for the semantics that are never to be guessed: an addendum overrides,
 at the same level, ungraded mentions never lower a grade, and a mention of the other side is a mention elsewhere.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,10 @@ from cds_service.model import SEVERITIES, SLOTS, Case, Finding, Order, Reading
 RANKS = {"findings": 1, "other": 1, "recommendation": 1, "impression": 2, "addendum": 3}
 _CURRENT = ("present", "uncertain", "absent")
 _PROBABLY_BENIGN = {("BI-RADS", "3"), ("Lung-RADS", "3"), ("Bosniak", "IIF"), ("Bosniak", "2F")}
-_CALLS = ("benign", "probably-benign", "indeterminate", "suspicious")
+_CALLS = ("benign", "probably-benign", "indeterminate", "suspicious", "proven")
+_PROVEN = re.compile(
+    r"\b(?:biopsy|tissue|histolog\w+|patholog\w+)[ -](?:proven|confirmed)\b|\bknown (?:\w+ )?(?:cancer|carcinoma)", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,8 @@ def worst_severity(case: Case, found: Sequence[Finding]) -> tuple[str, Finding] 
 def lesion_call(case: Case, reading: Reading) -> tuple[str | None, Finding | None]:
     """What the report makes of the lesion at worst, and where; (None, mention) if it only names one, else (None, None).
 
-    Benign is only what nothing else in the report contradicts. An addendum that judges a lesion overrides.
+    Benign is only what nothing else in the report contradicts; `proven` is a tumour that the report
+    says tissue has answered for. An addendum that judges a lesion overrides.
     """
     region = case.order.region
     found = [
@@ -138,13 +143,13 @@ def lesion_call(case: Case, reading: Reading) -> tuple[str | None, Finding | Non
 def _call(finding: Finding) -> str | None:
     if finding.concept == "rads":
         if finding.flag == "high":
-            return "suspicious"
+            return "proven" if (finding.system, finding.value) == ("BI-RADS", "6") else "suspicious"
         if finding.flag in ("intermediate", "limited"):
             benign = (finding.system or "", finding.value or "") in _PROBABLY_BENIGN
             return "probably-benign" if benign else "indeterminate"
         return "benign" if finding.flag == "benign" else None
     if finding.concept == "malignancy":
-        return "suspicious"
+        return "proven" if finding.assertion == "present" and _PROVEN.search(finding.quote) else "suspicious"
     if finding.suspicion is not None:
         return finding.suspicion
     return "indeterminate" if is_open(finding) else None

@@ -100,7 +100,7 @@ def _parsed(text: str) -> tuple[Node | None, tuple[tuple[tuple[int, int], str, s
 
 def _composed(text: str, sheet: Sheet) -> Node | None:
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = YAML(typ="safe").compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -87,6 +87,8 @@ def lesion(concept: str = "lesion", section: str = "impression", **more: object)
             "benign",
         ),
         ([lesion(suspicion="suspicious", side="right"), lesion(suspicion="benign")], "benign"),
+        ([lesion("rads", system="BI-RADS", value="6", flag="high")], "proven"),
+        ([lesion("malignancy", quote="Biopsy-proven renal cell carcinoma"), lesion(suspicion="suspicious")], "proven"),
         ([lesion(suspicion="suspicious", assertion="historical")], None),
         ([lesion()], None),
         ([], None),
