@@ -19,7 +19,7 @@ from cds_service.gather import Deadline, FhirReader
 from cds_service.ledger import Ledger, ledger_key, open_ledger
 from cds_service.model import AuthenticatedClient, Card, HookRequest
 from cds_service.service import answer
-from cds_service.telemetry import count_ledger_loss, metrics_page
+from cds_service.telemetry import count_ledger_loss, failing_rules, metrics_page
 from cds_service.web import answer_errors, cds_hooks_blueprint
 
 
@@ -114,7 +114,9 @@ def _add_operations(app: Flask, content: Content, ledger: Ledger) -> None:
 
     @app.get("/healthz")
     def healthz() -> Response:
-        return _json({"status": "ok"})
+        # For whoever is woken up, not for whoever restarts: a rule that failed is the content's fault.
+        failing = failing_rules()
+        return _json({"status": "failing", "rules": failing}, 503) if failing else _json({"status": "ok"})
 
     @app.get("/readyz")
     def readyz() -> Response:

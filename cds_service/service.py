@@ -82,6 +82,8 @@ def _history(
 def _measure(decisions: tuple[Decision, ...], content: Content, millis: dict[str, float]) -> None:
     telemetry.count_gaps(gap for gap in dict.fromkeys(g for d in decisions for g in d.case.gaps))
     telemetry.observe_stages(millis)
+    for verdict in (v for d in decisions for v in d.verdicts if v.outcome is Outcome.ERROR):
+        telemetry.count_rule_error(verdict.rule, verdict.because)
     for subspecialty in not_offered(decisions, content.rules.speech, content.words):
         telemetry.count_not_offered(subspecialty)
 

@@ -8,6 +8,7 @@ of bounded sets only. With several workers, PROMETHEUS_MULTIPROC_DIR must be set
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterable, Mapping, MutableMapping
 from functools import cache
 from typing import Any, Final
@@ -43,6 +44,9 @@ _not_offered = Counter(
 )
 _wrong_patient = Counter("second_read_wrong_patient", "Resources of another patient that were dropped. Alarm on any.")
 _feedback = Counter("second_read_feedback", "Feedback received, by outcome.", ["outcome"])
+
+_failing: dict[str, float] = {}
+FAILING_SECONDS: Final = 300.0
 
 # A child with labels costs a lookup under a lock each time; the sets are small, so each is looked up once.
 _call = cache(_calls.labels)
@@ -96,10 +100,17 @@ def alarm_wrong_patient() -> None:
     log.error("resource of another patient dropped")
 
 
-def count_rule_error(rule: str, error: BaseException) -> None:
-    """A rule failed on a case; only the type of the error is told, for its words may quote the case."""
+def count_rule_error(rule: str, error: str) -> None:
+    """A rule failed on a case; only the name of the error is told, for its words may quote the case."""
     _rule_errors.labels(rule).inc()
-    log.error("rule failed", rule=rule, error=type(error).__name__)
+    _failing[rule] = time.monotonic()
+    log.error("rule failed", rule=rule, error=error)
+
+
+def failing_rules() -> tuple[str, ...]:
+    """Rules that failed in this process within the last five minutes: health checks fail for as long."""
+    since = time.monotonic() - FAILING_SECONDS
+    return tuple(sorted(rule for rule, at in _failing.items() if at >= since))
 
 
 def count_ledger_loss(count: int = 1) -> None:

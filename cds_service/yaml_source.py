@@ -44,7 +44,7 @@ class YamlSource:
 def read_yaml(path: Path) -> YamlSource:
     """The file, or ContentError with every duplicate key, or with the place where it stops being YAML."""
     try:
-        root = YAML(typ="safe", pure=True).compose(path.read_text(encoding="utf-8"))
+        root = YAML(typ="safe").compose(path.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

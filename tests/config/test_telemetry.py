@@ -72,7 +72,7 @@ def test_stages_calls_and_the_rest_are_counted() -> None:
     telemetry.count_irrelevant()
     telemetry.count_ledger_loss(2)
     telemetry.count_feedback("accepted")
-    telemetry.count_rule_error("r", ValueError(SENTINEL))
+    telemetry.count_rule_error("r", "ValueError")
     page = telemetry.metrics_page().decode()
     for name in ("stage_seconds", "calls", "irrelevant_calls", "ledger_losses", "feedback", "rule_errors"):
         assert f"second_read_{name}" in page

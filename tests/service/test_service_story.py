@@ -7,6 +7,8 @@ import pytest
 from actors import Clock, Ehr
 from flask import Flask
 
+from cds_service import telemetry
+
 INSTANCE = "6f0d0a5c-9d7c-4c3b-8a44-0a7f6b1f7a01"
 
 
@@ -121,7 +123,9 @@ def test_unknown_earlier_orders_withhold_the_card(ehr: Ehr, app: Flask) -> None:
 def test_a_rule_that_breaks_leaves_the_others_speaking(
     ehr: Ehr, app: Flask, monkeypatch: pytest.MonkeyPatch, content: Any
 ) -> None:
-    """One rule raising is an error verdict of its own, in the ledger; the answer is still 200."""
+    """One rule raising is an error verdict of its own, in the ledger; the answer is 200, and the health check fails."""
+    monkeypatch.setattr(telemetry, "_failing", {})
+    assert ehr.client.get("/healthz").status_code == 200
     from cds_service.rules import deciding
 
     def broken(*_: object) -> None:
@@ -130,3 +134,5 @@ def test_a_rule_that_breaks_leaves_the_others_speaking(
     monkeypatch.setattr(deciding, "_judged", broken)
     assert ehr.sign(b.fusion(), prefetch=b.prefetch(b.mri(), b.report()), hookInstance=INSTANCE) == []
     assert why(app, INSTANCE) == {"RuntimeError"}
+    assert ehr.client.get("/healthz").status_code == 503
+    assert b'second_read_rule_errors_total{rule="spine-fusion"}' in ehr.client.get("/metrics").data
