@@ -5,14 +5,12 @@ to ten words and more). Order when several apply: family, indication, hypothetic
 """
 
 import re
-from bisect import bisect_left
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from cds_service.model import Assertion, SectionKind
 from cds_service.reading.lexicon import Lexicon, Trigger
 from cds_service.reading.sentences import Sentences
-from cds_service.reading.words import Words, split
+from cds_service.reading.words import words_of
 
 _HARD = re.compile(  # what follows is another statement
     r";|: |, (?:there (?:is|are|has|was|were)|with|and (?:is|are|has|there|was)|which|this|these|it|now|however)\b"
@@ -35,7 +33,7 @@ _INSIDE = re.compile(
 _FAR = 24  # words between a trigger and what it modifies, in a sentence without `or`
 
 # sections that only ask or tell what was known before: they never assert
-_ASKING: dict[SectionKind, Assertion] = {
+ASKING: dict[SectionKind, Assertion] = {
     "header": "indication",
     "indication": "indication",
     "technique": "indication",
@@ -61,30 +59,29 @@ class Verdict(NamedTuple):
     reach: tuple[int, int] | None = None  # of the deciding trigger
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class Scene(NamedTuple):
     """One sentence with everything in it that can modify what it names; made once for all its mentions."""
 
     low: str
-    start: int
-    end: int
     hits: tuple[Hit, ...]
     walls: tuple[int, ...]  # where another statement begins
     fences: tuple[int, ...]  # where one begins unless the list goes on
 
 
-def scene_of(low: str, words: Words, start: int, end: int, lexicon: Lexicon) -> Scene:
-    """Find the triggers and the statement bounds of one sentence."""
+def scene_of(low: str, lexicon: Lexicon) -> Scene:
+    """Find the triggers and the statement bounds of one sentence; bounds only where a trigger could reach them."""
     hits: list[Hit] = []
-    walls = [match.start() for match in _HARD.finditer(low, start, end)]
-    first, last = bisect_left(words.starts, start), bisect_left(words.starts, end)
-    for at, to, trigger in lexicon.find_triggers.find(words, first, last):
+    walls: list[int] = []
+    for at, to, trigger in lexicon.find_triggers.find(low, words_of(low)):
         if trigger.kind == "boundary":
             walls.append(at)
         else:
             hits.append(Hit(at, to, trigger))
-    fences = tuple(match.start() for match in _SOFT.finditer(low, start, end))
-    return Scene(low, start, end, tuple(hits), tuple(walls), fences)
+    if not hits:
+        return Scene(low, (), (), ())
+    walls += [match.start() for match in _HARD.finditer(low)]
+    fences = tuple(match.start() for match in _SOFT.finditer(low))
+    return Scene(low, tuple(hits), tuple(walls), fences)
 
 
 def judge(scene: Scene, start: int, end: int, section: SectionKind) -> Verdict:
@@ -108,7 +105,7 @@ def judge(scene: Scene, start: int, end: int, section: SectionKind) -> Verdict:
     hedge = nearest.get("hedge") or nearest.get("unread")
     if "family" in nearest:
         return _by(nearest["family"], "family", hedge)
-    asking = _ASKING.get(section)
+    asking = ASKING.get(section)
     if asking == "historical" and ("hypothetical" in nearest or "indication" in nearest):
         asking = "indication"
     if asking == "indication":
@@ -159,7 +156,7 @@ def _covers(scene: Scene, hit: Hit, start: int, end: int) -> bool:
         low, left, right = scene.low, hit.end, start
         if any(left <= wall < right for wall in scene.walls):
             return False
-        goes_on = _OR.search(low, left, scene.end) is not None
+        goes_on = _OR.search(low, left) is not None
         if not goes_on and any(left <= fence < right for fence in scene.fences):
             return False
         if trigger.kind == "hedge" and _INSIDE.search(low, left, right):
@@ -170,7 +167,7 @@ def _covers(scene: Scene, hit: Hit, start: int, end: int) -> bool:
         if trigger.kind == "historical" and _FORMER_STOPS.search(low, left, right):
             return False
         return goes_on or between <= _FAR
-    last = scene.low[hit.end : scene.end].strip(" .)") == ""
+    last = scene.low[hit.end :].strip(" .)") == ""
     closes = trigger.kind == "hedge" and scene.low[hit.end : hit.end + 1] in _CLOSES
     answers = trigger.kind == "negation" and last and _ANSWER.fullmatch(scene.low, end, hit.start) is not None
     if not (trigger.back or closes or answers):
@@ -187,7 +184,7 @@ def _covers(scene: Scene, hit: Hit, start: int, end: int) -> bool:
         return False
     if "," in words.rstrip(", ") and not _LISTS.search(words):
         return False
-    if ("," in words or " and " in words) and _VERB.search(low, scene.start, start):
+    if ("," in words or " and " in words) and _VERB.search(low, 0, start):
         return False
     return words.count(" ") <= _FAR
 
@@ -212,8 +209,8 @@ def assert_span(
     """The assertion of any words of a text, and the id of the trigger that decided; for measuring and for tests."""
     low = lower(text)
     first, last = Sentences(low).around(start)
-    scene = scene_of(low, split(low), first, max(last, end), lexicon)
-    verdict = judge(scene, start, end, section or "findings")
+    scene = scene_of(low[first : max(last, end)], lexicon)
+    verdict = judge(scene, start - first, end - first, section or "findings")
     return verdict.assertion, verdict.trigger
 
 

@@ -91,15 +91,19 @@ def worst(text: str) -> Severity | None:
 
 
 def grades(
-    low: str, bounds: tuple[int, int], mention: tuple[int, int], before: int, after: int,
-    levels: tuple[Levels, ...], inherited: tuple[str, ...],
-) -> list[Grade]:  # fmt: skip
-    """The grades of one mention. `before`: end of the mention before it in the sentence; `after`: start of the next."""
+    low: str,
+    mention: tuple[int, int],
+    before: int,
+    after: int,
+    levels: tuple[Levels, ...],
+    inherited: tuple[str, ...],
+) -> list[Grade]:
+    """The grades of one mention of a sentence. `before`: end of the mention before it; `after`: start of the next."""
     start, end = mention
-    groups = _graded_before(low, max(bounds[0], before), start)
+    groups = _graded_before(low, before, start)
     own_levels, reach = _levels_of(low, mention, before, after, levels)
     place = own_levels or inherited
-    stop = min(after, bounds[1])
+    stop = after
     listed = _listed(low, end, stop, levels)
     if listed:
         return listed

@@ -7,23 +7,21 @@ _CUTS = re.compile(r"[,:;] |\b(?:and|with|but|which|that|resulting|causing|due|w
 _TRIM = " \n\t,;:.-*>("
 
 
-def clause(text: str, sentence: tuple[int, int], mention: tuple[int, int], needed: tuple[int, int]) -> tuple[int, int]:
-    """Bounds of the quote. `needed` is what must not be cut off if it fits."""
-    start, end = sentence
+def clause(text: str, mention: tuple[int, int], needed: tuple[int, int]) -> tuple[int, int]:
+    """Bounds of the quote in the sentence `text`. `needed` is what must not be cut off if it fits."""
+    start, end = 0, len(text)
     if end - start <= MOST:
         return _trimmed(text, start, end, mention)
     low, high = needed if needed[1] - needed[0] <= MOST else mention
     cuts = [
         start,
-        *(match.end() if match[0][0] in ",:;" else match.start() for match in _CUTS.finditer(text, start, end)),
+        *(match.end() if match[0][0] in ",:;" else match.start() for match in _CUTS.finditer(text)),
         end,
     ]
     for cut in reversed([cut for cut in cuts if cut <= low]):
         if high - cut > MOST:
             break
         start = cut
-    else:
-        start = max(start, sentence[0])
     if high - start > MOST or start < high - MOST or start > low:
         start = low
     end = high
@@ -31,10 +29,10 @@ def clause(text: str, sentence: tuple[int, int], mention: tuple[int, int], neede
         if cut - start > MOST:
             break
         end = cut
-    if end == high and high < sentence[1]:  # no boundary near: go on to the last word that fits
-        limit = min(sentence[1], start + MOST)
+    if end == high and high < len(text):  # no boundary near: go on to the last word that fits
+        limit = min(len(text), start + MOST)
         space = text.rfind(" ", high, limit)
-        end = limit if limit == sentence[1] else space if space > high else high
+        end = limit if limit == len(text) else space if space > high else high
     if end - start > MOST:
         start, end = mention
         end = min(end, start + MOST)

@@ -101,7 +101,7 @@ class Category(NamedTuple):
     flag: Flag | None
 
 
-def may_state(words: set[str]) -> bool:
+def may_state(words: list[str]) -> bool:
     """Whether a text with these words can state a category at all."""
     return not _SAYS_RADS.isdisjoint(words)
 

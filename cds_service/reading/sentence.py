@@ -1,72 +1,36 @@
-"""One sentence in which something was named, with all that its mentions share: triggers, levels, sizes, regions."""
+"""One sentence by itself: what it names, and what its mentions share (triggers, sizes, regions)."""
 
 import re
-from bisect import bisect_left
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
-from cds_service.anatomy import find_levels, regions
-from cds_service.model import SectionKind
+from cds_service.anatomy import regions
 from cds_service.reading.assertion import Scene, scene_of
-from cds_service.reading.grading import Levels, continues, is_leading
 from cds_service.reading.lesions import Size, sizes
 from cds_service.reading.lexicon import Lexicon, Phrase
-from cds_service.reading.rads import Category
-from cds_service.reading.sentences import Sentences
+from cds_service.reading.page import levels_in
+from cds_service.reading.rads import Category, may_state
+from cds_service.reading.sentences import MOST_IN_A_SENTENCE, lead_of
 from cds_service.reading.stage import Stage
-from cds_service.reading.words import Words
+from cds_service.reading.words import words_of
 
 Mention = tuple[int, int, Phrase | Category | Stage]
 
-_POINTS_BACK = re.compile(
-    r"(?:this|these|it|they|findings?|appearances?|(?:imaging )?features?|differential|suspicious|concerning"
-    r"|likely|probably"
-    r"|indeterminate|highly|cannot|malignancy|consistent|compatible|favor(?:ed)?)\b"
-)
+_KEPT = 4096
 _DIGIT = re.compile(r"\d")
-_LABEL = re.compile(r"[a-z][a-z /&,-]{1,40}:")
-_SPINE_LABEL = re.compile(
-    r"\W*(?:(?:spinal|central|thecal)? ?(?:canal|sac|stenosis)|foram\w+|neural foramina|left|right|lateral"
-    r" recess\w*)\b[^:\n]{0,30}:"
-)
-_ITEM = re.compile(r"[ (]{0,2}(?:\d{1,2}[.)]|[-*•])\s")
-_LINES_UP = 6
 
 
-class Page:
-    """One text with what all its sentences share; levels are looked for once, when first asked for."""
+class Named(NamedTuple):
+    """What a stretch of text names; offsets from its first word, which stands `lead` characters in."""
 
-    __slots__ = ("_levels", "lexicon", "low", "sentences", "text", "words")
-
-    def __init__(self, text: str, low: str, words: Words, sentences: Sentences, lexicon: Lexicon) -> None:
-        self.text = text
-        self.low = low
-        self.words = words
-        self.sentences = sentences
-        self.lexicon = lexicon
-        self._levels: tuple[Levels, ...] | None = None
-
-    def levels(self, start: int, end: int) -> tuple[Levels, ...]:
-        """The spine levels named between two offsets."""
-        if self._levels is None:
-            self._levels = find_levels(self.text.replace("\n", "|"))  # a level never reaches across lines
-        first = bisect_left(self._levels, (start,))
-        last = first
-        while last < len(self._levels) and self._levels[last][1] <= end:
-            last += 1
-        return self._levels[first:last]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sentence:
-    """`inherited`: the level at the head of the line, where the sentence names none itself."""
-
-    start: int
-    end: int
-    section: SectionKind
-    scene: Scene
-    levels: tuple[Levels, ...]
-    inherited: tuple[str, ...]
+    lead: int
+    low: str  # the sentence, without the lead, cut where it is too long
+    all: tuple[Mention, ...]
+    here: tuple[Mention, ...]  # those that the sentence does not discount
+    far: bool = False  # whether some of them count only where the report says something else too
+    rads: bool = False  # whether a RADS category may be stated
+    adrift: bool = False  # whether something is graded and no level named
+    weighed: bool = False  # whether there may be a lesion to weigh
 
 
 class Weight(NamedTuple):
@@ -77,61 +41,58 @@ class Weight(NamedTuple):
     scenes: tuple[Scene, ...]
 
 
-def look_at(page: Page, start: int, end: int, section: SectionKind, here: list[Mention]) -> Sentence:
-    """Gather the triggers of one sentence, and its levels where something in it is graded."""
-    scene = scene_of(page.low, page.words, start, end, page.lexicon)
-    levels: tuple[Levels, ...] = ()
-    inherited: tuple[str, ...] = ()
-    if any(isinstance(what, Phrase) and what.graded for _, _, what in here):
-        levels = page.levels(start, end)
-        if not levels:
-            inherited = _inherit(page, start)
-    return Sentence(start, end, section, scene, levels, inherited)
+NOTHING = Named(0, "", (), ())
+_ONLY_RADS = NOTHING._replace(rads=True)
 
 
-def weigh(page: Page, sentence: Sentence) -> Weight:
+def named(stretch: str, lexicon: Lexicon) -> Named:
+    """Find the phrases of one sentence; the sentences of normal findings recur from report to report."""
+    return (_named if len(stretch) <= MOST_IN_A_SENTENCE else _named.__wrapped__)(stretch, lexicon)
+
+
+@lru_cache(maxsize=_KEPT)
+def _named(stretch: str, lexicon: Lexicon) -> Named:
+    words = words_of(stretch)
+    rads = may_state(words)
+    found = lexicon.find_phrases.find(stretch, words)
+    if not found:
+        return _ONLY_RADS if rads else NOTHING
+    return name(stretch, [(start, end, what) for start, end, what in found], rads)
+
+
+def name(stretch: str, mentions: list[Mention], rads: bool = False) -> Named:
+    """What a stretch says with these mentions in it."""
+    lead = lead_of(stretch)
+    if lead > mentions[0][0]:
+        lead = 0
+    low = stretch[lead : lead + MOST_IN_A_SENTENCE]
+    every = tuple((start - lead, end - lead, what) for start, end, what in mentions)
+    here = tuple(one for one in every if one[1] <= len(low) and _counts(one[2], low))
+    phrases = [what for _, _, what in here if isinstance(what, Phrase)]
+    return Named(
+        lead,
+        low,
+        every,
+        here,
+        any(what.near is not None for what in phrases),
+        rads,
+        any(what.graded for what in phrases) and not levels_in(low),
+        len(phrases) < len(here) or any(what.lesion for what in phrases),
+    )
+
+
+def _counts(what: Phrase | Category | Stage, low: str) -> bool:
+    """Whether words that mean this only in company have that company in their sentence."""
+    if not isinstance(what, Phrase):
+        return True
+    if what.never_near is not None and what.never_near.search(low):
+        return False
+    return what.beside is None or what.beside.search(low) is not None
+
+
+def weigh(scene: Scene, follow: str, label: str, lexicon: Lexicon) -> Weight:
     """Measure what a sentence says of its lesions; dear, so only for those that it asserts."""
-    text, low, start, end = page.text, page.low, sentence.start, sentence.end
-    measured = sizes(low, start, end) if _DIGIT.search(low, start, end) else []
-    named = regions(text[start:end]) or _label_regions(text, low, start)
-    follow = page.sentences.after(start)
-    scenes: tuple[Scene, ...] = (sentence.scene,)
-    if follow and _POINTS_BACK.match(low, follow[0]):
-        scenes = (sentence.scene, scene_of(low, page.words, *follow, page.lexicon))
-    return Weight(measured, named, scenes)
-
-
-def _label_regions(text: str, low: str, start: int) -> tuple[str, ...]:
-    """The organ at the head of the line: `LIVER: Normal in size. A 2 cm lesion ...`."""
-    line = low.rfind("\n", 0, start) + 1
-    label = _LABEL.match(low, line, start) if line < start else None
-    return regions(text[line : label.end()]) if label else ()
-
-
-def _inherit(page: Page, start: int) -> tuple[str, ...]:
-    """The level that a sentence without one stands at: at the head of its line or of lines it goes on."""
-    low, around = page.low, page.sentences.around
-    line = low.rfind("\n", 0, start) + 1
-    if line < start:
-        for level in reversed(page.levels(line, start)):
-            if is_leading(low, around(level[0])[0], level):
-                return level[2]
-    if continues(low, start):
-        before = page.sentences.before(start)
-        levels = page.levels(*before) if before else ()
-        if levels:
-            return levels[-1][2]
-    labelled = _SPINE_LABEL.match(low, line) is not None
-    if _ITEM.match(low, line) or (not labelled and _LABEL.match(low, line)):
-        return ()
-    for _ in range(_LINES_UP):
-        end = line - 1
-        line = low.rfind("\n", 0, max(end, 0)) + 1
-        if end <= line:  # a blank line, or the top
-            break
-        for level in reversed(page.levels(line, end)):
-            if is_leading(low, around(level[0])[0], level):
-                return level[2]
-        if not labelled and _LABEL.match(low, line):
-            break
-    return ()
+    low = scene.low
+    measured = sizes(low, 0, len(low)) if _DIGIT.search(low) else []
+    scenes = (scene, scene_of(follow, lexicon)) if follow else (scene,)
+    return Weight(measured, regions(low) or (regions(label) if label else ()), scenes)

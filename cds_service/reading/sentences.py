@@ -1,4 +1,4 @@
-"""Sentences of a normalised text, found only where something was named."""
+"""Sentences of a normalised text."""
 
 import re
 from bisect import bisect_right
@@ -14,57 +14,50 @@ _LEAD = re.compile(r"[\s\"')(>*_•-]*(?:\(?\d{1,2}[.)]\s+|\(?[a-z][.)]\s+)?[\s>
 
 
 class Sentences:
-    """The sentence bounds of one text; `around` answers in logarithmic time."""
+    """The sentence bounds of one text: the stretches between `ends`, each without the blank before it."""
 
-    __slots__ = ("_ends", "_low")
+    __slots__ = ("ends", "low")
 
     def __init__(self, low: str) -> None:
         """Find every sentence end once: a line end always, a full stop unless it only shortens a word."""
-        self._low = low
-        ends = [0]
+        self.low = low
+        self.ends = ends = [0]
+        begin = 0
         for match in _STOP.finditer(low):
             at = match.start()
-            if low[at] == "." and self._is_no_end(ends[-1], at):
+            if low[at] == "." and not (at > 7 and low[at - 7 : at].isalpha()) and self._is_no_end(begin, at):
                 continue
-            ends.append(match.end())
-        self._ends = ends
+            begin = at + 1
+            ends.append(begin + 1 if low.startswith(" ", begin) else begin)
 
     def _is_no_end(self, begin: int, at: int) -> bool:
-        segment = self._low[max(begin, at - 8) : at]
+        segment = self.low[max(begin, at - 8) : at]
         word = segment.rsplit(None, 1)[-1].lstrip("(") if segment.strip() else ""
         if not word:
             return True
         if at - begin <= 8 and segment.strip(" (").isdigit():
             return True  # `2. Nodule`
-        return word in _SHORT and self._low[at + 1 : at + 2] != "\n"
+        return word in _SHORT and self.low[at + 1 : at + 2] != "\n"
+
+    def stretches(self) -> list[str]:
+        """The text between each two ends, without blanks and line ends behind it."""
+        low, ends = self.low, self.ends
+        return [low[start:end].rstrip(" \n") for start, end in zip(ends, [*ends[1:], len(low)], strict=True)]
 
     def around(self, at: int) -> tuple[int, int]:
         """Start and end of the sentence that holds `at`, without list number and outer blanks."""
-        place = bisect_right(self._ends, at) - 1
-        start = self._ends[place]
-        end = self._ends[place + 1] if place + 1 < len(self._ends) else len(self._low)
-        lead = _LEAD.match(self._low, start, end)
-        if lead and lead.end() <= at:
-            start = lead.end()
-        while end > start and self._low[end - 1] in " \n":
+        place = bisect_right(self.ends, at) - 1
+        start = self.ends[place]
+        end = self.ends[place + 1] if place + 1 < len(self.ends) else len(self.low)
+        lead = lead_of(self.low[start:end])
+        if start + lead <= at:
+            start += lead
+        while end > start and self.low[end - 1] in " \n":
             end -= 1
         return start, end
 
-    def before(self, start: int) -> tuple[int, int] | None:
-        """The sentence before the one that begins at `start`, on the same line, or None."""
-        place = bisect_right(self._ends, start) - 1
-        if place < 1 or self._low[self._ends[place] - 1] == "\n":
-            return None
-        return self.around(self._ends[place] - 1)
 
-    def after(self, start: int) -> tuple[int, int] | None:
-        """The sentence after the one that begins at `start`, on the same line, or None."""
-        place = bisect_right(self._ends, start) - 1
-        if place + 1 >= len(self._ends) or self._low[self._ends[place + 1] - 1] == "\n":
-            return None
-        at = self._ends[place + 1]
-        while at < len(self._low) and self._low[at] == " ":
-            at += 1
-        if at >= len(self._low) or self._low[at] == "\n":
-            return None
-        return self.around(at)
+def lead_of(stretch: str) -> int:
+    """How many characters of list number, brackets and blanks stand before the first word."""
+    lead = _LEAD.match(stretch)
+    return lead.end() if lead else 0

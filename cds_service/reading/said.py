@@ -1,0 +1,213 @@
+"""What one sentence says of everything it names: each mention judged, graded, measured and cut out as a quote.
+
+Provably of nothing but the arguments, so the answers are kept, with offsets from the start of the sentence: the same
+sentences recur from report to report. They are kept in memory only, and no more than a few thousand.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from cds_service.model import Assertion, SectionKind, Suspicion
+from cds_service.reading.assertion import ASKING, Scene, Verdict, judge, scene_of
+from cds_service.reading.grading import Grade, grades
+from cds_service.reading.lesions import sizes_of
+from cds_service.reading.lexicon import Lexicon, Phrase, Trend
+from cds_service.reading.page import levels_in
+from cds_service.reading.quote import clause
+from cds_service.reading.rads import Category
+from cds_service.reading.sentence import Mention, Weight, weigh
+from cds_service.reading.sentences import MOST_IN_A_SENTENCE
+from cds_service.reading.stage import Stage
+
+_KEPT = 4096
+_NUMBERED = re.compile(r"\bgrade ([1-5]|i{1,3}|iv|v)(?: ?(?:-|/|to) ?([1-5]|i{1,3}|iv|v))?(?![a-z0-9])")
+_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
+_RISING: tuple[Suspicion, ...] = ("benign", "indeterminate", "suspicious")
+_WEIGHED = ("present", "uncertain", "historical")
+_DOUBTS = ("suspicious", "indeterminate")
+_NOTHING = Weight([], (), ())
+_CANCER = frozenset({"malignancy", "metastasis", "recurrence", "spinal-tumour"})
+_FORMER_CATEGORY = re.compile(
+    r"(?:previous(?:ly)?|prior|formerly|initially|(?:down|up)graded from|changed from|from|last|old)"
+    r"(?: (?:\w+ ){0,3}(?:was|of|as|category|assessment|exam|study|assigned|assessed|categorized|classified))?["
+    r" :,(]{0,3}\Z"
+)
+_ON_PRIOR = re.compile(
+    r"[ )(]{0,2}(?:(?:on|at|in|from) (?:the |an )?)?(?:prior|previous(?:ly)?|earlier)\b(?! (?:seen|noted|known))"
+)
+
+
+class Said(NamedTuple):
+    """One finding before it stands in a text: offsets from the start of its sentence, and all the rest as it is."""
+
+    concept: str
+    assertion: Assertion
+    start: int
+    end: int
+    mention: tuple[int, int]
+    rest: tuple[Any, ...]  # the fields of a Finding behind `section`, in order
+
+
+def said_of(
+    low: str,
+    here: tuple[Mention, ...],
+    section: SectionKind,
+    explained: bool,
+    inherited: tuple[str, ...],
+    follow: str,
+    label: str,
+    lexicon: Lexicon,
+) -> tuple[Said, ...]:
+    """What the sentence `low` says of the mentions `here`.
+
+    `explained`: it is of the legend of a scale; `inherited`: the level it stands at; `follow`: the next sentence, where
+    that points back; `label`: the head of its line.
+    """
+    section = section if section in ASKING else "findings"  # the others assert alike
+    say = _said_of if len(follow) <= MOST_IN_A_SENTENCE else _said_of.__wrapped__
+    return say(low, here, section, explained, inherited, follow, label, lexicon)
+
+
+@lru_cache(maxsize=_KEPT)
+def _said_of(
+    low: str,
+    here: tuple[Mention, ...],
+    section: SectionKind,
+    explained: bool,
+    inherited: tuple[str, ...],
+    follow: str,
+    label: str,
+    lexicon: Lexicon,
+) -> tuple[Said, ...]:
+    scene = scene_of(low, lexicon)
+    verdicts = [
+        Verdict("hypothetical", "scale-legend", False) if explained else _judge(scene, mention, section)
+        for mention in here
+    ]
+    weight = _NOTHING
+    suspicion: Suspicion | None = None
+    lesions = 0
+    weighed = certain = graded = False
+    for (_, _, what), verdict in zip(here, verdicts, strict=True):
+        if not isinstance(what, Phrase):
+            weighed = weighed or verdict.assertion in _WEIGHED
+            continue
+        graded = graded or what.graded
+        certain = certain or (verdict.assertion == "present" and what.concept in _CANCER)
+        if what.lesion:
+            lesions += 1
+            weighed = weighed or verdict.assertion in _WEIGHED
+    if weighed:
+        weight = weigh(scene, follow, label, lexicon)
+        suspicion = _suspicion(weight, here, verdicts)
+    levels = levels_in(low) if graded else ()
+    found: list[Said] = []
+    for number, ((start, end, what), verdict) in enumerate(zip(here, verdicts, strict=True)):
+        before = here[number - 1][1] if number else 0
+        after = here[number + 1][0] if number + 1 < len(here) else len(low)
+        reach = verdict.reach or (start, end)
+        if not isinstance(what, Phrase):
+            at, to = clause(low, (start, end), _cover(reach, start, end))
+            rest = _stated(what, verdict, weight.regions)
+            concept = "rads" if isinstance(what, Category) else "tnm"
+            found.append(Said(concept, verdict.assertion, at, to, (start, end), rest))
+            continue
+        hedged = verdict.hedged
+        size = prior = None
+        trend: Trend | None = None
+        doubt: Suspicion | None = what.suspicion
+        if what.lesion:
+            size, prior = sizes_of(weight.sizes, (start, end), before, after)
+            trend = _trend(scene, start, end)
+            if trend is None and size is not None and prior is not None and size != prior:
+                trend = "larger" if size > prior else "smaller"
+            if what.concept == "lesion" and (lesions == 1 or doubt is None):
+                doubt = max((one for one in (doubt, suspicion) if one), key=_RISING.index, default=None)
+            hedged = hedged or (verdict.assertion == "present" and doubt in _DOUBTS and not certain)
+        if what.graded:
+            every = grades(low, (start, end), before, after, levels, inherited)
+            trend = trend or _trend(scene, start, end)
+            hedged = hedged or (verdict.assertion == "present" and number + 1 == len(here) and _doubted(scene, end))
+        else:
+            every = [Grade(None, (), None, start, end)]
+        value = _number(low) if what.value == "grade" else what.value
+        regions = weight.regions if what.lesion else ()
+        for severity, named, side, left, right in every:
+            at, to = clause(low, (start, end), _cover((min(reach[0], left), max(reach[1], right)), start, end))
+            said = verdict.assertion
+            if said == "absent" and left >= max(end, reach[1]):
+                said = "present"  # `absent at L3-L4 and moderate at L4-L5`
+            rest = (
+                what.id, verdict.trigger, hedged, severity, named, side, size, prior, trend, doubt, None, value, None,
+                regions,
+            )  # fmt: skip
+            found.append(Said(what.concept, said, at, to, (start, end), rest))
+    return tuple(found)
+
+
+def _number(low: str) -> str | None:
+    """The number after the word grade; of a range the upper one."""
+    match = _NUMBERED.search(low)
+    if not match:
+        return None
+    return max(_ROMAN.get(number, number) for number in match.groups() if number)
+
+
+def _cover(reach: tuple[int, int], start: int, end: int) -> tuple[int, int]:
+    return min(reach[0], start), max(reach[1], end)
+
+
+def _judge(scene: Scene, mention: Mention, section: SectionKind) -> Verdict:
+    start, end, what = mention
+    verdict = judge(scene, start, end, section)
+    if isinstance(what, Category) and verdict.assertion in ("present", "uncertain"):
+        head = scene.low[max(0, start - 60) : start]
+        if _FORMER_CATEGORY.search(head) or _ON_PRIOR.match(scene.low, end):
+            return Verdict("historical", "prior-category", verdict.hedged, verdict.reach)
+    return verdict
+
+
+def _stated(what: Category | Stage, verdict: Verdict, regions: tuple[str, ...]) -> tuple[Any, ...]:
+    system, flag = (what.system, what.flag) if isinstance(what, Category) else (what.basis, None)
+    return (
+        "", verdict.trigger, verdict.hedged, None, (), None, None, None, None, None, system, what.value, flag, regions,
+    )  # fmt: skip
+
+
+def _suspicion(weight: Weight, here: tuple[Mention, ...], verdicts: list[Verdict]) -> Suspicion | None:
+    """What the sentence (or the next, where it points back) says of the nature of its lesions."""
+    found: list[Suspicion] = []
+    for scene in weight.scenes:
+        for hit in scene.hits:
+            said = hit.trigger.suspicion
+            if said is None:
+                continue
+            if judge(scene, hit.start, hit.end, "findings").assertion == "absent":
+                said = "benign" if said == "suspicious" else None
+            if said:
+                found.append(said)
+    for (_, _, what), verdict in zip(here, verdicts, strict=True):
+        if isinstance(what, Phrase) and what.concept in _CANCER:
+            if verdict.assertion == "present":
+                found.append("suspicious")
+            elif verdict.assertion == "uncertain" and verdict.trigger not in ("unlikely", "unlikely-to"):
+                found.append("indeterminate")
+    return max(found, key=_RISING.index, default=None)
+
+
+def _trend(scene: Scene, start: int, end: int) -> Trend | None:
+    """The trend words nearest to a mention."""
+    best: Trend | None = None
+    nearest = 1_000
+    for hit in scene.hits:
+        if hit.trigger.trend is not None:
+            distance = start - hit.end if hit.end <= start else hit.start - end
+            if distance < nearest:
+                best, nearest = hit.trigger.trend, distance
+    return best
+
+
+def _doubted(scene: Scene, end: int) -> bool:
+    """A hedge behind the last thing named: `stenosis, possibly severe`."""
+    return any(hit.trigger.kind == "hedge" and hit.start >= end for hit in scene.hits)
