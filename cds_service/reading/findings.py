@@ -21,7 +21,9 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
     naming: list[tuple[int, Named]] = []
     rads = False
     for place, stretch in enumerate(page.stretches):
-        names = named(stretch, lexicon)
+        if not stretch:
+            continue
+        names = (named if len(stretch) <= MOST_IN_A_SENTENCE else named.__wrapped__)(stretch, lexicon)
         if names is not NOTHING:
             naming.append((place, names))
             rads = rads or names.rads
@@ -41,7 +43,7 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
             here = tuple(one for one in here if _is_near(one[2], low, said))
         if not here:
             continue
-        begin = page.ends[place] + names.lead
+        begin = page.starts[place] + names.lead
         first = begin + here[0][0]
         within = bisect_right(starts, first) - 1
         section = sections[within].kind if within >= 0 else "findings"
@@ -69,8 +71,8 @@ def _with_stated(
         for place, names in naming
     }
     for what in stated:
-        place = bisect_right(page.ends, what.start) - 1
-        start, end = what.start - page.ends[place], what.end - page.ends[place]
+        place = bisect_right(page.starts, what.start) - 1
+        start, end = what.start - page.starts[place], what.end - page.starts[place]
         mentions.setdefault(place, []).append((start, end, what._replace(start=start, end=end)))
     if count > _MOST_MENTIONS:
         gaps.append(Gap(what="report", why="reading-limit", detail=f"only the first {_MOST_MENTIONS} mentions"))

@@ -16,6 +16,7 @@ _OTHER_WORDS = (
     " den dem von auf para por que se aux sur au nella della delle"
 )
 _OTHER = frozenset(_OTHER_WORDS.split())
+_KNOWN = _ENGLISH | _OTHER
 _EMPTY = re.compile(
     r"(?:please )?see (?:the )?(?:attached|scanned|separate|pdf|full)(?: (?:pdf|document|report|file))?|report"
     r" to follow|dictation pending|pending"
@@ -32,10 +33,11 @@ def is_english(low: str, parts: tuple[ReportPart, ...]) -> bool:
     head = low[:4000]
     if not head.isascii() and sum(c.isalpha() and ord(c) > 0x24F for c in head) > 0.2 * len(head):
         return False
-    words = set(head.split())
-    english = len(words & _ENGLISH)
-    other = len(words & _OTHER)
-    if len(words) < 4 or (other == 0 and english == 0):
+    words = head.split()
+    known = _KNOWN.intersection(words)
+    english = len(known & _ENGLISH)
+    other = len(known & _OTHER)
+    if not known or (english < 4 and len(set(words)) < 4):
         return not any(part.language and not part.language.lower().startswith("en") for part in parts)
     return other <= max(1, english)
 

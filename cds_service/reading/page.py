@@ -25,21 +25,14 @@ _LINES_UP = 6
 _KEPT = 4096
 
 
-class Page:
-    """One lower-cased text as stretches between sentence ends; a sentence is named by the place of its stretch."""
+class Page(Sentences):
+    """One lower-cased text, each sentence named by the place of its stretch."""
 
-    __slots__ = ("ends", "low", "stretches")
-
-    def __init__(self, low: str) -> None:
-        """Cut the text into sentences."""
-        sentences = Sentences(low)
-        self.low = low
-        self.ends = sentences.ends
-        self.stretches = sentences.stretches()
+    __slots__ = ()
 
     def next_pointing_back(self, place: int) -> str:
         """The sentence that follows on the same line, where it opens by pointing back; else nothing."""
-        if place + 1 >= len(self.ends) or self.low[self.ends[place + 1] - 1] == "\n":
+        if place + 1 >= len(self.starts) or self.low[self.starts[place + 1] - 1] == "\n":
             return ""
         follow = self.stretches[place + 1]
         return follow if _POINTS_BACK.match(follow) else ""
@@ -78,7 +71,7 @@ class Page:
 
     def _head(self, place: int, line: int) -> tuple[int, tuple[str, ...]]:
         """The last level that opens a sentence before this one on its line; and the first place of the line."""
-        while place and self.ends[place - 1] >= line:
+        while place and self.starts[place - 1] >= line:
             place -= 1
             levels = leading_level(self.stretches[place])
             if levels:

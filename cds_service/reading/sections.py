@@ -61,6 +61,9 @@ _INLINE: frozenset[SectionKind] = frozenset(
 _MARKS = " \t*_#=-[]>|.0123456789)"
 _LAST = (")", "*", "#", "]", "_")  # what a heading may end with, besides a letter
 _LONGEST = max(map(len, _KINDS))
+_TAILS = frozenset(
+    name.rstrip(_MARKS)[-3:].lstrip(_MARKS) for name in _KINDS
+)  # the cheap question: may a heading end so?
 
 
 def find_sections(low: str, stretches: tuple[Stretch, ...]) -> tuple[Section, ...]:
@@ -111,6 +114,9 @@ def _heads(low: str, start: int, end: int) -> list[tuple[int, str, SectionKind]]
 
 def _before_colon(low: str, start: int, colon: int) -> tuple[int, str, SectionKind] | None:
     window = max(start, colon - _LONGEST - 14)
+    tail = low[window:colon].rstrip(_MARKS)[-3:].lstrip(_MARKS)
+    if tail not in _TAILS and low.find("(", window, colon) == -1:
+        return None
     line = low.rfind("\n", window, colon) + 1
     if line or window == start:  # the line starts inside the window
         line = max(line, start)
@@ -121,7 +127,12 @@ def _before_colon(low: str, start: int, colon: int) -> tuple[int, str, SectionKi
     else:
         line = window
     # inline: `... stable. IMPRESSION: ...`, `,FINDINGS:,`
-    cut = max(low.rfind(mark, line, colon) for mark in ".,;)")
+    cut = max(
+        low.rfind(".", line, colon),
+        low.rfind(",", line, colon),
+        low.rfind(";", line, colon),
+        low.rfind(")", line, colon),
+    )
     if cut != -1:
         name = low[cut + 1 : colon].strip(_MARKS)
         kind = _KINDS.get(name)

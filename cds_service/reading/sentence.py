@@ -45,13 +45,9 @@ NOTHING = Named(0, "", (), ())
 _ONLY_RADS = NOTHING._replace(rads=True)
 
 
+@lru_cache(maxsize=_KEPT)
 def named(stretch: str, lexicon: Lexicon) -> Named:
     """Find the phrases of one sentence; the sentences of normal findings recur from report to report."""
-    return (_named if len(stretch) <= MOST_IN_A_SENTENCE else _named.__wrapped__)(stretch, lexicon)
-
-
-@lru_cache(maxsize=_KEPT)
-def _named(stretch: str, lexicon: Lexicon) -> Named:
     words = words_of(stretch)
     rads = may_state(words)
     found = lexicon.find_phrases.find(stretch, words)

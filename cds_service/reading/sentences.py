@@ -4,7 +4,9 @@ import re
 from bisect import bisect_right
 
 MOST_IN_A_SENTENCE = 600
-_STOP = re.compile(r"[.!?;](?=[ \n)\"']|$)|\n")
+_PIECE = re.compile(  # up to a mark that a blank, a bracket or a quote follows, or to the end of the line
+    r"[^.!?;\n]*+(?:[.!?;](?![ \n)\"']|\Z)[^.!?;\n]*+)*+(?:[.!?;\n]|\Z)"
+)
 _SHORT_WORDS = (  # a full stop after these ends no sentence
     "dr mr mrs ms vs approx e.g i.e eg ie fig st incl resp ca sq max min ant post lat med prof ref no nos cf dept"
     " m.d d.o ph.d r l lt rt sup inf prev"
@@ -14,21 +16,27 @@ _LEAD = re.compile(r"[\s\"')(>*_•-]*(?:\(?\d{1,2}[.)]\s+|\(?[a-z][.)]\s+)?[\s>
 
 
 class Sentences:
-    """The sentence bounds of one text: the stretches between `ends`, each without the blank before it."""
+    """One text as stretches between sentence ends: each begins at its `starts`, without the blank before it."""
 
-    __slots__ = ("ends", "low")
+    __slots__ = ("low", "starts", "stretches")
 
     def __init__(self, low: str) -> None:
         """Find every sentence end once: a line end always, a full stop unless it only shortens a word."""
         self.low = low
-        self.ends = ends = [0]
-        begin = 0
-        for match in _STOP.finditer(low):
-            at = match.start()
-            if low[at] == "." and not (at > 7 and low[at - 7 : at].isalpha()) and self._is_no_end(begin, at):
+        self.starts: list[int] = []
+        self.stretches: list[str] = []
+        begin = at = 0
+        for piece in _PIECE.findall(low):
+            at += len(piece)
+            if piece[-1:] == "." and not (len(piece) > 7 and piece[-8:-1].isalpha()) and self._is_no_end(begin, at - 1):
                 continue
-            begin = at + 1
-            ends.append(begin + 1 if low.startswith(" ", begin) else begin)
+            start = begin + 1 if begin and low.startswith(" ", begin) else begin
+            self.starts.append(start)
+            self.stretches.append(low[start:at].rstrip(" \n"))
+            begin = at
+        if begin < at:  # the text ends in a short word
+            self.starts.append(begin)
+            self.stretches.append(low[begin:].strip(" \n"))
 
     def _is_no_end(self, begin: int, at: int) -> bool:
         segment = self.low[max(begin, at - 8) : at]
@@ -39,22 +47,12 @@ class Sentences:
             return True  # `2. Nodule`
         return word in _SHORT and self.low[at + 1 : at + 2] != "\n"
 
-    def stretches(self) -> list[str]:
-        """The text between each two ends, without blanks and line ends behind it."""
-        low, ends = self.low, self.ends
-        return [low[start:end].rstrip(" \n") for start, end in zip(ends, [*ends[1:], len(low)], strict=True)]
-
     def around(self, at: int) -> tuple[int, int]:
         """Start and end of the sentence that holds `at`, without list number and outer blanks."""
-        place = bisect_right(self.ends, at) - 1
-        start = self.ends[place]
-        end = self.ends[place + 1] if place + 1 < len(self.ends) else len(self.low)
-        lead = lead_of(self.low[start:end])
-        if start + lead <= at:
-            start += lead
-        while end > start and self.low[end - 1] in " \n":
-            end -= 1
-        return start, end
+        place = bisect_right(self.starts, at) - 1
+        start, stretch = self.starts[place], self.stretches[place]
+        lead = lead_of(stretch)
+        return (start + lead if start + lead <= at else start), start + len(stretch)
 
 
 def lead_of(stretch: str) -> int:

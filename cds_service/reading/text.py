@@ -21,6 +21,7 @@ _PLAIN = str.maketrans({
     "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2028": "\n", "\u2029": "\n", "\u0085": "\n",
 })  # fmt: skip
 _HL7 = re.compile(r"\\(?:\.br|\.sp|\.in|\.ce|x0[ad])[^\\\n]{0,6}\\", re.IGNORECASE)
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]+")
 _ITEM = re.compile(r"(?:\(?\d{1,2}[.)]|[-*\u2022>]|[a-z][.)])\s")
 _LABEL = re.compile(r"[A-Z0-9][A-Za-z0-9 /&(),-]{0,40}:")
@@ -35,6 +36,7 @@ _UNFINISHED = re.compile(
 )
 _WRAP_FROM = 45  # a line shorter than this was not broken by a margin
 _SPACE_OUT = re.compile(r"[^a-z0-9]+")
+_ONLY_WORDS = "".join(chr(code) if _SPACE_OUT.sub("", chr(code)) else " " for code in range(128))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +51,13 @@ class Stretch:
 def join(parts: tuple[ReportPart, ...]) -> tuple[str, tuple[Stretch, ...], list[Gap]]:
     """All renderings as one text, each content once, the fullest rendering first; and what could not be read."""
     gaps: list[Gap] = []
-    texts: list[tuple[int, str, str, str]] = []  # rank, origin, text, key
+    kept: list[tuple[str, str]] = []
     for part in parts:
         text = _text_of(part, gaps)
         if text:
-            texts.append((_RANK.get(part.origin, 9), part.origin, text, _SPACE_OUT.sub(" ", text.lower()).strip()))
-    texts.sort(key=lambda one: one[0])
-    kept: list[tuple[str, str]] = []
-    if len(texts) == 1:
-        kept.append((texts[0][1], texts[0][2]))
-    else:
-        for place, (_, origin, text, key) in enumerate(texts):
-            twin = any(
-                place != other and key in theirs and (key != theirs or other < place)
-                for other, (_, _, _, theirs) in enumerate(texts)
-            )
-            if key and not twin:
-                kept.append((origin, text))
+            kept.append((part.origin, text))
+    if len(kept) > 1:
+        kept = _without_twins(sorted(kept, key=lambda one: _RANK.get(one[0], 9)))
     joined: list[str] = []
     stretches: list[Stretch] = []
     at = 0
@@ -80,6 +72,24 @@ def join(parts: tuple[ReportPart, ...]) -> tuple[str, tuple[Stretch, ...], list[
         joined.append(text)
         at += len(text) + 2
     return "\n\n".join(joined), tuple(stretches), gaps
+
+
+def _without_twins(texts: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The texts that no other text contains, by their letters and digits; of equal ones the first."""
+    keys = [_key_of(text) for _, text in texts]
+    return [
+        one
+        for place, (one, key) in enumerate(zip(texts, keys, strict=True))
+        if key
+        and not any(
+            place != other and key in theirs and (key != theirs or other < place) for other, theirs in enumerate(keys)
+        )
+    ]
+
+
+def _key_of(text: str) -> str:
+    low = text.lower()
+    return " ".join(low.translate(_ONLY_WORDS).split()) if low.isascii() else _SPACE_OUT.sub(" ", low).strip()
 
 
 _RANK = {"presentedForm": 0, "text": 1, "result": 2, "conclusion": 3, "conclusionCode": 4}
@@ -120,11 +130,18 @@ def normalise(text: str) -> str:
     if "\\" in text:
         text = _HL7.sub("\n", text)
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(_PLAIN)).translate(_PLAIN)
-    text = _CONTROL.sub(" ", text)
+        text = _make_plain(text)
+        if not unicodedata.is_normalized("NFKC", text):
+            text = _make_plain(unicodedata.normalize("NFKC", text))
+    if not text.replace("\n", " ").isprintable():
+        text = _CONTROL.sub(" ", text)
     while "  " in text:
         text = text.replace("  ", " ")
     return _unwrap(text)
+
+
+def _make_plain(text: str) -> str:
+    return _BEYOND_ASCII.sub(lambda match: match[0].translate(_PLAIN), text)
 
 
 def _unwrap(text: str) -> str:
