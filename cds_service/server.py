@@ -49,6 +49,7 @@ def _run(settings: Settings, host: str, port: int) -> None:
     gc.enable()
     gc.collect()
     gc.freeze()  # what is loaded stays shared between the workers: the collector does not touch it again
+    gc.set_threshold(50_000, 20, 50)  # a call makes thousands of objects and no cycles; the default looks every 700
     Server(lambda: create_app(settings, content=content), _options(settings, host, port, content)).run()
 
 

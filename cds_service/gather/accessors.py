@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from cds_service.model import Coding, Concept
@@ -43,20 +44,36 @@ def children(node: object, name: str) -> list[Raw]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+Signature = tuple[str, tuple[tuple[str, str, str], ...]]  # text, and (system, code, display) of each coding
+
+
+def signature(node: object) -> Signature:
+    """A CodeableConcept as a key: what it means is then worked out once, not once a call."""
+    if not isinstance(node, dict):
+        return ("", ())
+    sent = node.get("coding")
+    if isinstance(sent, list):
+        return (text(node, "text"), tuple([(text(c, "system"), text(c, "code"), text(c, "display")) for c in sent]))
+    if isinstance(sent, dict) or (sent is None and "code" in node):  # a lone coding, or a Coding for a concept
+        one = node if sent is None else sent
+        return (text(node, "text"), ((text(one, "system"), text(one, "code"), text(one, "display")),))
+    return (text(node, "text"), ())
+
+
+@lru_cache(maxsize=16384)
+def concept_of(of: Signature) -> Concept:
+    """The concept of a signature: codings that have a code, and words from the text, else from the first display."""
+    words, sent = of
+    found = tuple(Coding(*coding) for coding in sent if coding[1])
+    words = words or next((c.display for c in found if c.display), "")
+    if not words and not found:
+        words = next((display for _, _, display in sent if display), "")
+    return Concept(found, words)
+
+
 def codings(concept: object) -> tuple[Coding, ...]:
     """The codings of a CodeableConcept, or of a bare Coding (R5 and some feeds put one for the other)."""
-    if not isinstance(concept, dict):
-        return ()
-    sent = concept.get("coding")
-    if sent is None:
-        return _coding(concept) if "code" in concept else ()
-    listed = sent if isinstance(sent, list) else [sent]
-    return _coding(listed[0]) if len(listed) == 1 else tuple(c for item in listed for c in _coding(item))
-
-
-def _coding(item: object) -> tuple[Coding, ...]:
-    code = text(item, "code")
-    return (Coding(text(item, "system"), code, text(item, "display")),) if code else ()
+    return concept_of(signature(concept)).codings if isinstance(concept, dict) else ()
 
 
 def first_code(concept: object) -> str:
@@ -67,12 +84,7 @@ def first_code(concept: object) -> str:
 
 def concept(node: object) -> Concept:
     """A CodeableConcept; its text falls back to the first coding's display, even where that coding has no code."""
-    found, words = codings(node), text(node, "text")
-    if not words:
-        words = next((c.display for c in found if c.display), "")
-    if not words and not found:
-        words = next((d for c in children(node, "coding") if (d := text(c, "display"))), "")
-    return Concept(found, words)
+    return concept_of(signature(node))
 
 
 def instant(value: object) -> datetime | None:

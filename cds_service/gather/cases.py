@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from cds_service.gather import attachments, facts
+from cds_service.gather import attachments, imaging
 from cds_service.gather.accessors import Raw, text
 from cds_service.gather.deadline import Deadline
 from cds_service.gather.fhir import FhirCall, FhirReader
@@ -215,7 +215,7 @@ def _case(
 def _with_words(report: Report, record: Record, content: Terms) -> tuple[Report, tuple[Gap, ...]]:
     """The basis report with its renderings, its addenda's, and its reader's subspecialty."""
     raw = record.by_name.get(report.reference, {})
-    reader = facts.reader_of(report, _reader_resources(report, raw, record), content.routing, content.site.roster)
+    reader = imaging.reader_of(report, _reader_resources(report, raw, record), content.routing, content.site.roster)
     if report.restricted:
         return replace(report, reader=reader), (Gap(report.reference, "restricted"),)
     parts, gaps = _parts(raw, record)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from cds_service.gather import attachments, facts
+from cds_service.gather import attachments, facts, imaging
 from cds_service.gather.accessors import Raw, text
 from cds_service.gather.fhir import Answer
 from cds_service.gather.orders import of_patient, read_order
@@ -151,8 +151,8 @@ def facts_of(record: Record, value_sets: ValueSets, drafts: Iterable[str]) -> Fa
     return Facts(
         patient=facts.patient_of(next(iter(record.all("Patient")), None), patient_id),
         encounter_class=facts.encounter_class(next(iter(_encounters(record)), None)),
-        studies=tuple(facts.study_of(name, r, value_sets, base) for name, r in record.named("ImagingStudy")),
-        reports=tuple(facts.report_of(name, r, value_sets, base) for name, r in record.named("DiagnosticReport")),
+        studies=tuple(imaging.study_of(name, r, value_sets, base) for name, r in record.named("ImagingStudy")),
+        reports=tuple(imaging.report_of(name, r, value_sets, base) for name, r in record.named("DiagnosticReport")),
         conditions=tuple(facts.condition_of(r, value_sets) for r in record.all("Condition")),
         procedures=tuple(facts.procedure_of(r, value_sets) for r in record.all("Procedure")),
         orders_on_file=tuple(read_order(r, value_sets, base, record.by_name) for r in on_file),

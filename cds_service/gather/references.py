@@ -43,15 +43,20 @@ def reference_to(node: object, name: str, base: str | None = None) -> str:
 
 def references_to(node: object, name: str, base: str | None = None) -> tuple[str, ...]:
     """The normal forms of all literal references at `name`."""
-    return tuple(normal(found, base) for item in children(node, name) if (found := text(item, "reference")))
+    if not isinstance(node, dict) or name not in node:
+        return ()
+    return tuple([normal(found, base) for item in children(node, name) if (found := text(item, "reference"))])
 
 
-def logical_identifiers(node: object, name: str) -> tuple[str, ...]:
-    """The identifiers of logical references at `name` (HL7 Europe sends `basedOn` so), as `system|value`."""
+def based_on(node: Raw, base: str | None = None) -> tuple[str, ...]:
+    """What a resource is based on: literal references, and the identifiers of logical ones as `system|value`."""
+    if "basedOn" not in node:
+        return ()
     found = []
-    for item in children(node, name):
-        identifier = child(item, "identifier")
-        if value := text(identifier, "value"):
+    for item in children(node, "basedOn"):
+        if literal := text(item, "reference"):
+            found.append(normal(literal, base))
+        if value := text(identifier := child(item, "identifier"), "value"):  # HL7 Europe sends basedOn so
             found.append(f"{text(identifier, 'system')}|{value}")
     return tuple(found)
 
