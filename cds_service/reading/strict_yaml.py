@@ -1,18 +1,34 @@
 """Strict YAML with positions: every mistake of a file is found in one pass and named at its line and column."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from cds_service.errors import Problem
 
 C = TypeVar("C", bound=str)
+
+_DEEPEST = 6
+_PREFIX = "tag:yaml.org,2002:"
+
+
+class Mapped(dict[str, Any]):
+    """One mapping that knows where it stands, and where its keys and values do, all counted from 0."""
+
+    __slots__ = ("keys_at", "stands", "values_at")
+
+    def __init__(self, stands: tuple[int, int]) -> None:
+        """An empty mapping at this place."""
+        super().__init__()
+        self.stands = stands
+        self.keys_at: dict[str, tuple[int, int]] = {}
+        self.values_at: dict[str, tuple[int, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,26 +36,23 @@ class Node:
     """One mapping of a file, and where mistakes about it are written down."""
 
     file: str
-    value: Mapping[str, Any]
+    value: Mapped
     problems: list[Problem]
 
     def at(self, key: str) -> "Place":
         """The place of one key's value (of the mapping itself where the key is missing)."""
-        lc = getattr(self.value, "lc", None)
-        line, column = (0, 0) if lc is None else (lc.line, lc.col)
-        if lc is not None and key in self.value:
-            line, column = lc.value(key)
-        return Place(self.file, line + 1, column + 1, self.problems)
+        return self._place(self.value.values_at.get(key, self.value.stands))
+
+    def _place(self, stands: tuple[int, int]) -> "Place":
+        return Place(self.file, stands[0] + 1, stands[1] + 1, self.problems)
 
     def keys(self, required: Sequence[str], optional: Sequence[str] = ()) -> None:
         """Refuse unknown keys, naming the nearest right one, and ask for the missing ones."""
         allowed = (*required, *optional)
         for key in self.value:
             if key not in allowed:
-                lc = getattr(self.value, "lc", None)
-                line, column = lc.key(key) if lc is not None else (0, 0)
-                place = Place(self.file, line + 1, column + 1, self.problems)
-                place.wrong("unknown-key", f"unknown key '{key}'{nearest(str(key), allowed)}")
+                place = self._place(self.value.keys_at[key])
+                place.wrong("unknown-key", f"unknown key '{key}'{nearest(key, allowed)}")
         for key in required:
             if key not in self.value:
                 self.at(key).wrong("missing-key", f"key '{key}' is missing")
@@ -102,7 +115,7 @@ class Node:
             self.at(key).wrong("not-a-list", f"'{key}' must be a list with at least one entry")
             return
         for number, item in enumerate(value, start=1):
-            if isinstance(item, Mapping):
+            if isinstance(item, Mapped):
                 yield Node(self.file, item, self.problems)
             else:
                 self.at(key).wrong("not-a-mapping", f"entry {number} of '{key}' must be a mapping")
@@ -132,18 +145,55 @@ def read_yaml(path: Path, raw: bytes, problems: list[Problem]) -> Node | None:
     """The mapping at the top of one YAML 1.2 file, or None after writing down why it cannot be read."""
     file = path.name
     try:
-        value = YAML(typ="rt").load(raw.decode("utf-8"))
+        root = YAML(typ="safe").compose(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         problems.append(Problem(file, 1, 1, "not-utf8", f"byte {error.start} is not UTF-8"))
         return None
     except (MarkedYAMLError, YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
-        code = "duplicate-key" if isinstance(error, DuplicateKeyError) else "not-yaml"
         said = str(getattr(error, "problem", None) or "not YAML")
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        problems.append(Problem(file, line, column, code, said))
+        problems.append(Problem(file, line, column, "not-yaml", said))
         return None
-    if not isinstance(value, Mapping):
+    if not isinstance(root, MappingNode):
         problems.append(Problem(file, 1, 1, "not-a-mapping", "the file must be a mapping at its top"))
         return None
-    return Node(file, value, problems)
+    count = len(problems)
+    value = _plain(root, 0, file, problems)
+    return Node(file, value, problems) if len(problems) == count and isinstance(value, Mapped) else None
+
+
+def _plain(node: Any, depth: int, file: str, problems: list[Problem]) -> Any:
+    """What a composed node means: mappings as Mapped, lists, plain scalars; anything else as (tag, text)."""
+    if isinstance(node, ScalarNode):
+        return _scalar(str(node.tag).removeprefix(_PREFIX), str(node.value))
+    mark = node.start_mark
+    if depth > _DEEPEST:  # an alias inside its own anchor has no end
+        problems.append(
+            Problem(file, mark.line + 1, mark.column + 1, "too-deep", "values stand too deep in each other")
+        )
+        return None
+    if isinstance(node, SequenceNode):
+        return [_plain(item, depth + 1, file, problems) for item in node.value]
+    mapped = Mapped((mark.line, mark.column))
+    for key, value in node.value:
+        name = str(key.value)
+        place = (key.start_mark.line, key.start_mark.column)
+        if name in mapped:
+            problems.append(Problem(file, place[0] + 1, place[1] + 1, "duplicate-key", f"'{name}' stands twice"))
+        mapped.keys_at[name] = place
+        mapped.values_at[name] = (value.start_mark.line, value.start_mark.column)
+        mapped[name] = _plain(value, depth + 1, file, problems)
+    return mapped
+
+
+def _scalar(tag: str, text: str) -> Any:
+    if tag == "str":
+        return text
+    if tag == "null":
+        return None
+    if tag == "bool":
+        return text.lower() == "true"
+    if tag == "int" and text.lstrip("+-").isdecimal():
+        return int(text)
+    return tag, text

@@ -26,8 +26,12 @@ class Trie(Generic[V]):
         self._root: dict[str | None, Any] = {}
         for phrase, value in phrases:
             node = self._root
-            for word in _WORD.findall(phrase):
-                node = node.setdefault(word, {})
+            # a phrase of letters, digits and blanks is cut by its blanks
+            for word in phrase.split() if phrase.isascii() and phrase.replace(" ", "").isalnum() else words_of(phrase):
+                below = node.get(word)
+                if below is None:
+                    below = node[word] = {}
+                node = below
             node[None] = value
         self._first = frozenset(self._root)
 
@@ -73,15 +77,10 @@ def count(pattern: str) -> int:
 
 
 def spread(pattern: str) -> tuple[str, ...]:
-    """All phrases that one lexicon pattern stands for: `{canal|recess} stenosis`, `nodule{s|}`."""
-    parts = _BRACES.split(pattern.lower())
+    """All phrases that one lexicon pattern stands for: `{canal|recess} stenosis`, `nodule{s|}`; hyphens are blanks."""
+    parts = _BRACES.split(pattern.lower().replace("-", " "))
     choices: list[Sequence[str]] = [part.split("|") if place % 2 else [part] for place, part in enumerate(parts)]
-    return tuple(dict.fromkeys(key_of("".join(words)) for words in product(*choices)))
-
-
-def key_of(words: str) -> str:
-    """The form under which a phrase is kept: hyphen and blank are the same."""
-    return " ".join(words.replace("-", " ").split())
+    return tuple(dict.fromkeys([" ".join("".join(words).split()) for words in product(*choices)]))
 
 
 def any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
