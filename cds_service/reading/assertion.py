@@ -69,18 +69,23 @@ class Scene(NamedTuple):
 
 
 def scene_of(low: str, lexicon: Lexicon) -> Scene:
-    """Find the triggers and the statement bounds of one sentence; bounds only where a trigger could reach them."""
+    """Find the triggers and the statement bounds of one sentence."""
+    return scene_with(low, lexicon.find_triggers.find(low, words_of(low)))
+
+
+def scene_with(low: str, triggers: list[tuple[int, int, Trigger]]) -> Scene:
+    """The scene of a sentence whose triggers are found; bounds are looked for only where a trigger may reach them."""
     hits: list[Hit] = []
     walls: list[int] = []
-    for at, to, trigger in lexicon.find_triggers.find(low, words_of(low)):
-        if trigger.kind == "boundary":
-            walls.append(at)
+    for hit in triggers:
+        if hit[2].kind == "boundary":
+            walls.append(hit[0])
         else:
-            hits.append(Hit(at, to, trigger))
+            hits.append(Hit(*hit))
     if not hits:
         return Scene(low, (), (), ())
     walls += [match.start() for match in _HARD.finditer(low)]
-    fences = tuple(match.start() for match in _SOFT.finditer(low))
+    fences = tuple([match.start() for match in _SOFT.finditer(low)])
     return Scene(low, tuple(hits), tuple(walls), fences)
 
 

@@ -11,6 +11,7 @@ from cds_service.reading.said import said_of
 from cds_service.reading.sentence import NOTHING, Mention, Named, name, named
 from cds_service.reading.sentences import MOST_IN_A_SENTENCE
 from cds_service.reading.stage import Stage, stages
+from cds_service.reading.words import words_of
 
 _MOST_MENTIONS = 600  # a long report names about a hundred things
 
@@ -28,7 +29,7 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
             naming.append((place, names))
             rads = rads or names.rads
     stated = categories(low) if rads else []
-    naming = _with_stated([*stated, *stages(text, low)], page, naming, gaps)
+    naming = _with_stated([*stated, *stages(text, low)], page, naming, lexicon, gaps)
     if not naming:
         return ()
     legend = legends(low) if stated or " = " in low else []
@@ -51,7 +52,7 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
         inherited = page.inherited(place, begin) if names.adrift else ()
         follow, label = (page.next_pointing_back(place), page.label(begin)) if names.weighed else ("", "")
         for concept, assertion, start, end, mention, rest in said_of(
-            names.low, here, section, explained, inherited, follow, label, lexicon
+            names, here, section, explained, inherited, follow, label, lexicon
         ):
             at, to = begin + start, begin + end
             span = (begin + mention[0], begin + mention[1])
@@ -60,16 +61,19 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
 
 
 def _with_stated(
-    stated: list[Category | Stage], page: Page, naming: list[tuple[int, Named]], gaps: list[Gap]
+    stated: list[Category | Stage], page: Page, naming: list[tuple[int, Named]], lexicon: Lexicon, gaps: list[Gap]
 ) -> list[tuple[int, Named]]:
     """The sentences with the categories and stages in them too, up to as many mentions as are read of one text."""
     count = sum([len(names.all) for _, names in naming]) + len(stated)
     if not stated and count <= _MOST_MENTIONS:
         return naming
-    mentions: dict[int, list[Mention]] = {
-        place: [(names.lead + start, names.lead + end, what) for start, end, what in names.all]
-        for place, names in naming
-    }
+    mentions: dict[int, list[Mention]] = {}
+    read = 0
+    for place, names in naming:
+        mentions[place] = [(names.lead + start, names.lead + end, what) for start, end, what in names.all]
+        read += len(names.all)
+        if read >= _MOST_MENTIONS:  # none of the sentences behind can count any more
+            break
     for what in stated:
         place = bisect_right(page.starts, what.start) - 1
         start, end = what.start - page.starts[place], what.end - page.starts[place]
@@ -82,7 +86,7 @@ def _with_stated(
         here = sorted(mentions[place], key=itemgetter(0, 1))[:room]
         room -= len(here)
         if here:
-            named_too.append((place, name(page.stretches[place], here)))
+            named_too.append((place, name(page.stretches[place], words_of(page.stretches[place]), here, lexicon)))
     return named_too
 
 

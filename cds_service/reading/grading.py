@@ -42,6 +42,10 @@ _LEVEL_TOKEN = re.compile(r"[ctls]?\d{1,2}")
 _SEVERITY_WORD = (
     r"(?:mild|minimal|slight|moderate|severe|marked|critical|advanced|profound)(?:ly)?|minor|trace|high[ -]grade"
 )
+_MAY_GRADE = re.compile(
+    r"mild|minim|minor|moder|sever|slight|trace|marked|critical|advanced|profound|high|left|right|bilat|both"
+    r"|[lr]t(?![a-z])"
+)
 _RANGE = rf"(?:{_SEVERITY_WORD})(?:(?: to |-to-| ?/ ?| ?- ?| or )(?:{_SEVERITY_WORD})){{0,2}}"
 _AFTER = re.compile(  # `stenosis is moderate`, `stenosis at L4-L5, moderate`, `stenosis: severe`
     r"[ ,:(]{0,3}(?:(?:is|are|was|which|that|appears?|remains?|graded|as|now|has|have|progressed|worsened"
@@ -90,6 +94,11 @@ def worst(text: str) -> Severity | None:
     return max(found, key=SEVERITIES.index) if found else None
 
 
+def may_grade(low: str) -> bool:
+    """Whether a sentence says any severity or side at all; the cheap question before the dear ones."""
+    return _MAY_GRADE.search(low) is not None
+
+
 def grades(
     low: str,
     mention: tuple[int, int],
@@ -97,12 +106,18 @@ def grades(
     after: int,
     levels: tuple[Levels, ...],
     inherited: tuple[str, ...],
+    plain: bool = False,
 ) -> list[Grade]:
-    """The grades of one mention of a sentence. `before`: end of the mention before it; `after`: start of the next."""
+    """The grades of one mention of a sentence. `before`: end of the mention before it; `after`: start of the next.
+
+    `plain`: the sentence cannot grade, as `may_grade` says.
+    """
     start, end = mention
-    groups = _graded_before(low, before, start)
-    own_levels, reach = _levels_of(low, mention, before, after, levels)
+    own_levels, reach = _levels_of(low, mention, before, after, levels) if levels else ((), end)
     place = own_levels or inherited
+    if plain:
+        return [Grade(None, place, None, start, reach)]
+    groups = _graded_before(low, before, start)
     stop = after
     listed = _listed(low, end, stop, levels)
     if listed:

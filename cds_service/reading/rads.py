@@ -23,11 +23,12 @@ def _system(name: str, values: str) -> re.Pattern[str]:
 
 
 _ROMAN_1_6 = r"i{1,3}|iv\s?[abc]?|vi?"
-_SYSTEMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("BI-RADS", _system(r"(?:bi[\s-]?rads?|birads)(?:-(?:us|mri?))?", rf"4\s?[abc]|[0-6]|{_ROMAN_1_6}")),
-    ("Lung-RADS", _system(r"lung[\s-]?rads?", r"4\s?[abx]\s?s?|[0-3]\s?s?|4\s?s?")),
+_SYSTEMS: tuple[tuple[str, str, re.Pattern[str]], ...] = (  # name, letters that must stand somewhere, pattern
+    ("BI-RADS", "birad", _system(r"(?:bi[\s-]?rads?|birads)(?:-(?:us|mri?))?", rf"4\s?[abc]|[0-6]|{_ROMAN_1_6}")),
+    ("Lung-RADS", "lungrad", _system(r"lung[\s-]?rads?", r"4\s?[abx]\s?s?|[0-3]\s?s?|4\s?s?")),
     (
         "LI-RADS",
+        "lirad",
         _system(
             r"(?:ceus )?(?:us )?li[\s-]?rads?(?:\s?(?:tr|treatment response))?",
             r"(?:lr|us)[\s-]?(?:[1-5]|m|nc|tiv|tr)|[1-5]|m|nc|tiv|nonviable|viable|equivocal",
@@ -35,24 +36,25 @@ _SYSTEMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "LI-RADS",
+        "lr",
         re.compile(
             r"\blr[\s-](?P<value>[1-5]|m|nc|tiv|5v|tr[\s-]{1,3}(?:nonevaluable|nonviable|nonprogressing|viable|equivocal))"
             r"(?!\w|\.\d|\s?(?:mm|cm|ms)\b)"
         ),
     ),
-    ("PI-RADS", _system(r"pi[\s-]?rads?", r"[1-5](?:/5)?|x")),
-    ("TI-RADS", re.compile(r"\btr\s?-?(?P<value>[1-5])(?!\w|\.\d|/\w|\s?(?:mm|cm|ms|\d))")),
-    ("TI-RADS", _system(r"(?<!eu-)(?<!eu )ti[\s-]?rads?", r"(?:tr\s?)?[1-5]|4[abc]")),
-    ("EU-TIRADS", _system(r"eu[\s-]ti[\s-]?rads?", r"[1-5]")),
-    ("O-RADS", _system(r"o[\s-]rads?", r"[0-5]")),
-    ("NI-RADS", _system(r"ni[\s-]?rads?", r"2\s?[ab]|[0-4]|x")),
-    ("C-RADS", _system(r"c[\s-]rads?", r"c?2\s?[ab]|c?[0-4]|e\s?[0-4]")),
-    ("Bosniak", _system(r"bosniak", r"2f|iif|i{1,3}|iv|[1-4]")),
-    ("BT-RADS", _system(r"bt[\s-]?rads?", r"1\s?[ab]|3\s?[abc]|[0-4]")),
-    ("CAD-RADS", _system(r"cad[\s-]?rads?", r"4\s?[ab]|[0-5]|n")),
-    ("VI-RADS", _system(r"vi[\s-]?rads?", r"[1-5]")),
-    ("Node-RADS", _system(r"node[\s-]?rads?", r"[1-5]")),
-    ("Deauville", _system(r"deauville", r"[1-5]|x")),
+    ("PI-RADS", "pirad", _system(r"pi[\s-]?rads?", r"[1-5](?:/5)?|x")),
+    ("TI-RADS", "tr", re.compile(r"\btr\s?-?(?P<value>[1-5])(?!\w|\.\d|/\w|\s?(?:mm|cm|ms|\d))")),
+    ("TI-RADS", "tirad", _system(r"(?<!eu-)(?<!eu )ti[\s-]?rads?", r"(?:tr\s?)?[1-5]|4[abc]")),
+    ("EU-TIRADS", "eutirad", _system(r"eu[\s-]ti[\s-]?rads?", r"[1-5]")),
+    ("O-RADS", "orad", _system(r"o[\s-]rads?", r"[0-5]")),
+    ("NI-RADS", "nirad", _system(r"ni[\s-]?rads?", r"2\s?[ab]|[0-4]|x")),
+    ("C-RADS", "crad", _system(r"c[\s-]rads?", r"c?2\s?[ab]|c?[0-4]|e\s?[0-4]")),
+    ("Bosniak", "bosniak", _system(r"bosniak", r"2f|iif|i{1,3}|iv|[1-4]")),
+    ("BT-RADS", "btrad", _system(r"bt[\s-]?rads?", r"1\s?[ab]|3\s?[abc]|[0-4]")),
+    ("CAD-RADS", "cadrad", _system(r"cad[\s-]?rads?", r"4\s?[ab]|[0-5]|n")),
+    ("VI-RADS", "virad", _system(r"vi[\s-]?rads?", r"[1-5]")),
+    ("Node-RADS", "noderad", _system(r"node[\s-]?rads?", r"[1-5]")),
+    ("Deauville", "deauville", _system(r"deauville", r"[1-5]|x")),
 )
 _REVERSED = re.compile(
     r"\bcat(?:egory|\.)?\s(?P<value>[0-6]\s?[abcx]?)\s?\(\s?(?:acr )?(?P<name>(?:bi|li|pi|lung|ti|o)[\s-]?rads)\b"
@@ -109,7 +111,10 @@ def may_state(words: list[str]) -> bool:
 def categories(low: str) -> list[Category]:
     """Every stated category of a lower-cased text, in order; one place gives one category."""
     found: dict[int, Category] = {}
-    for system, pattern in _SYSTEMS:
+    squeezed = "".join(low.replace("-", "").split())
+    for system, letters, pattern in _SYSTEMS:
+        if letters not in squeezed:
+            continue
         for match in pattern.finditer(low):
             found.setdefault(match.end(), _category(match.start(), match.end(), system, match["value"]))
             if system in ("NI-RADS", "C-RADS"):
@@ -117,7 +122,7 @@ def categories(low: str) -> list[Category]:
                 if second:
                     value = second["value"] if system == "NI-RADS" else f"e{second['value']}"
                     found[second.end()] = _category(second.start("site"), second.end(), system, value)
-    for match in _REVERSED.finditer(low):
+    for match in _REVERSED.finditer(low) if "cat" in low else ():
         name = match["name"]
         system = _NAMES.get(name[:2], _NAMES.get(name[0], ""))
         found.setdefault(match.end(), _category(match.start(), match.end(), system, match["value"]))

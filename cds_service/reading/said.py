@@ -9,14 +9,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cds_service.model import Assertion, SectionKind, Suspicion
-from cds_service.reading.assertion import ASKING, Scene, Verdict, judge, scene_of
-from cds_service.reading.grading import Grade, grades
+from cds_service.reading.assertion import ASKING, Scene, Verdict, judge
+from cds_service.reading.grading import Grade, grades, may_grade
 from cds_service.reading.lesions import sizes_of
 from cds_service.reading.lexicon import Lexicon, Phrase, Trend
 from cds_service.reading.page import levels_in
 from cds_service.reading.quote import clause
 from cds_service.reading.rads import Category
-from cds_service.reading.sentence import Mention, Weight, weigh
+from cds_service.reading.sentence import Mention, Named, Weight, weigh
 from cds_service.reading.sentences import MOST_IN_A_SENTENCE
 from cds_service.reading.stage import Stage
 
@@ -50,7 +50,7 @@ class Said(NamedTuple):
 
 
 def said_of(
-    low: str,
+    names: Named,
     here: tuple[Mention, ...],
     section: SectionKind,
     explained: bool,
@@ -59,19 +59,19 @@ def said_of(
     label: str,
     lexicon: Lexicon,
 ) -> tuple[Said, ...]:
-    """What the sentence `low` says of the mentions `here`.
+    """What a sentence says of the mentions `here`, which are all that it names or some of them.
 
     `explained`: it is of the legend of a scale; `inherited`: the level it stands at; `follow`: the next sentence, where
     that points back; `label`: the head of its line.
     """
     section = section if section in ASKING else "findings"  # the others assert alike
     say = _said_of if len(follow) <= MOST_IN_A_SENTENCE else _said_of.__wrapped__
-    return say(low, here, section, explained, inherited, follow, label, lexicon)
+    return say(names, here, section, explained, inherited, follow, label, lexicon)
 
 
 @lru_cache(maxsize=_KEPT)
 def _said_of(
-    low: str,
+    names: Named,
     here: tuple[Mention, ...],
     section: SectionKind,
     explained: bool,
@@ -80,7 +80,7 @@ def _said_of(
     label: str,
     lexicon: Lexicon,
 ) -> tuple[Said, ...]:
-    scene = scene_of(low, lexicon)
+    low, scene = names.low, names.scene
     verdicts = [
         Verdict("hypothetical", "scale-legend", False) if explained else _judge(scene, mention, section)
         for mention in here
@@ -102,6 +102,7 @@ def _said_of(
         weight = weigh(scene, follow, label, lexicon)
         suspicion = _suspicion(weight, here, verdicts)
     levels = levels_in(low) if graded else ()
+    plain = graded and not may_grade(low)
     found: list[Said] = []
     for number, ((start, end, what), verdict) in enumerate(zip(here, verdicts, strict=True)):
         before = here[number - 1][1] if number else 0
@@ -126,7 +127,7 @@ def _said_of(
                 doubt = max((one for one in (doubt, suspicion) if one), key=_RISING.index, default=None)
             hedged = hedged or (verdict.assertion == "present" and doubt in _DOUBTS and not certain)
         if what.graded:
-            every = grades(low, (start, end), before, after, levels, inherited)
+            every = grades(low, (start, end), before, after, levels, inherited, plain)
             trend = trend or _trend(scene, start, end)
             hedged = hedged or (verdict.assertion == "present" and number + 1 == len(here) and _doubted(scene, end))
         else:

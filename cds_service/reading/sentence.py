@@ -1,11 +1,13 @@
 """One sentence by itself: what it names, and what its mentions share (triggers, sizes, regions)."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from cds_service.anatomy import regions
-from cds_service.reading.assertion import Scene, scene_of
+from cds_service.reading.assertion import Scene, scene_of, scene_with
 from cds_service.reading.lesions import Size, sizes
 from cds_service.reading.lexicon import Lexicon, Phrase
 from cds_service.reading.page import levels_in
@@ -20,13 +22,18 @@ _KEPT = 4096
 _DIGIT = re.compile(r"\d")
 
 
-class Named(NamedTuple):
-    """What a stretch of text names; offsets from its first word, which stands `lead` characters in."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """What a stretch of text names; offsets from its first word, which stands `lead` characters in.
+
+    Compared by identity: one sentence is one of these as long as it is kept, and a cheap key for what it says.
+    """
 
     lead: int
     low: str  # the sentence, without the lead, cut where it is too long
     all: tuple[Mention, ...]
     here: tuple[Mention, ...]  # those that the sentence does not discount
+    scene: Scene
     far: bool = False  # whether some of them count only where the report says something else too
     rads: bool = False  # whether a RADS category may be stated
     adrift: bool = False  # whether something is graded and no level named
@@ -41,8 +48,8 @@ class Weight(NamedTuple):
     scenes: tuple[Scene, ...]
 
 
-NOTHING = Named(0, "", (), ())
-_ONLY_RADS = NOTHING._replace(rads=True)
+NOTHING = Named(0, "", (), (), Scene("", (), (), ()))
+_ONLY_RADS = replace(NOTHING, rads=True)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -53,28 +60,34 @@ def named(stretch: str, lexicon: Lexicon) -> Named:
     found = lexicon.find_phrases.find(stretch, words)
     if not found:
         return _ONLY_RADS if rads else NOTHING
-    return name(stretch, [(start, end, what) for start, end, what in found], rads)
+    return name(stretch, words, found, lexicon, rads)
 
 
-def name(stretch: str, mentions: list[Mention], rads: bool = False) -> Named:
-    """What a stretch says with these mentions in it."""
+def name(stretch: str, words: list[str], mentions: Sequence[Mention], lexicon: Lexicon, rads: bool = False) -> Named:
+    """What a stretch of these words says with these mentions in it."""
     lead = lead_of(stretch)
     if lead > mentions[0][0]:
         lead = 0
     low = stretch[lead : lead + MOST_IN_A_SENTENCE]
-    every = tuple((start - lead, end - lead, what) for start, end, what in mentions)
-    here = tuple(one for one in every if one[1] <= len(low) and _counts(one[2], low))
-    phrases = [what for _, _, what in here if isinstance(what, Phrase)]
-    return Named(
-        lead,
-        low,
-        every,
-        here,
-        any(what.near is not None for what in phrases),
-        rads,
-        any(what.graded for what in phrases) and not levels_in(low),
-        len(phrases) < len(here) or any(what.lesion for what in phrases),
-    )
+    length = len(low)
+    every = tuple([(start - lead, end - lead, what) for start, end, what in mentions]) if lead else tuple(mentions)
+    here = tuple([one for one in every if one[1] <= length and _counts(one[2], low)])
+    far = graded = weighed = False
+    for _, _, what in here:
+        if isinstance(what, Phrase):
+            far = far or what.near is not None
+            graded = graded or what.graded
+            weighed = weighed or what.lesion
+        else:
+            weighed = True
+    if lead + length < len(stretch):
+        scene = scene_of(low, lexicon)
+    else:
+        triggers = lexicon.find_triggers.find(stretch, words)
+        if lead:
+            triggers = [(at - lead, to - lead, what) for at, to, what in triggers if at >= lead]
+        scene = scene_with(low, triggers)
+    return Named(lead, low, every, here, scene, far, rads, graded and not levels_in(low), weighed)
 
 
 def _counts(what: Phrase | Category | Stage, low: str) -> bool:
