@@ -90,9 +90,10 @@ def _measure(decisions: tuple[Decision, ...], content: Content, millis: dict[str
 
 def decide_case(case: Case, content: Content) -> Decision:
     """Every relevant rule on one case. Exclusions that need no report come first; only then is the report read."""
-    if early := rules.settle(case, content.rules, content.routing):
+    known: rules.Known = {}
+    if early := rules.settle(case, content.rules, content.routing, known):
         return early
-    return rules.decide(read_case(case, content), content.rules, content.routing)
+    return rules.decide(read_case(case, content), content.rules, content.routing, known)
 
 
 def read_case(case: Case, content: Content) -> Case:

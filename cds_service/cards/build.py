@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.cards.order import ORDER_TEXT, second_read_order
-from cds_service.cards.phrases import cut, escaped, plain, report_words, study_words
-from cds_service.cards.slots import fill, leading_finding, slot_values, summary_line
+from cds_service.cards.phrases import cut, escaped, plain, report_words
+from cds_service.cards.slots import fill, slot_values, summary_line
 from cds_service.cards.words import Client, Evidence, Words
 from cds_service.model import Card, Case, Decision, Speech, Subspecialty, Verdict
 from cds_service.site import Offer
@@ -140,9 +140,8 @@ def _suggestion(
     values: Mapping[str, str],
 ) -> dict[str, Any]:
     """One create action; its text says exactly what is ordered, for clients that show nothing else."""
-    study = concern.case.study
     label = concern.reader.label[:1].upper() + concern.reader.label[1:]
-    name = f"Order: Second read – {label}" + (f" ({study_words(study)})" if study else "")
+    name = f"Order: Second read – {label} ({values['study']})"
     question = fill(concern.speech.question, values) or concern.speech.question
     resource = second_read_order(concern.case, concern.reader, question, user=user, now=now)
     key = words.site.order_keys.get(profile.name, {}).get(concern.reader.id)
@@ -156,7 +155,8 @@ def _suggestion(
 def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: int = DETAIL_LONGEST) -> str:
     """At most six bullets in the design's order; when they do not fit, the least needed words go first."""
     case, said = concern.case, concern.speech
-    based = _based_on(concern, values)
+    why = fill(said.why, values, escaped)
+    based = _based_on(concern, values, why)
     evidence = next((words.evidence[id].says for id in said.evidence if _fits(words.evidence.get(id), concern)), "")
     also = " ".join(plain(other.reason).rstrip(".") + "." for other in concern.also)
     recipient = concern.offer.recipient
@@ -165,7 +165,7 @@ def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: i
         f"{escaped(recipient)} in about {concern.offer.turnaround_hours} h. Your order stays as it is."
     )
     bullets = {
-        "Why now": fill(said.why, values, escaped),
+        "Why now": why,
         "Based on": based,
         "Evidence": plain(evidence),
         "Also": also,
@@ -191,18 +191,15 @@ def _fits(evidence: Evidence | None, concern: Concern) -> bool:
     return not evidence.fits or bool({concern.speech.concern, group or order.region or ""} & set(evidence.fits))
 
 
-def _based_on(concern: Concern, values: Mapping[str, str]) -> str:
+def _based_on(concern: Concern, values: Mapping[str, str], why: str) -> str:
+    """Study, report and, where the first bullet does not quote it already, the finding in the report's own words."""
     case = concern.case
-    if case.study is None:
-        return ""
-    told = escaped(study_words(case.study))
-    told = f"{told} ({report_words(case.report)} report)" if case.report else f"{told} (no report on file)"
-    finding = leading_finding(concern.lead)
-    if finding and "quote" in values and values["quote"] not in concern.speech.why:
-        cited = f'"{escaped(values["quote"])}"'
-        shown = fill(concern.speech.why, values, escaped)
-        if cited not in shown:
-            told += f", {finding.section}: {cited}"
+    told = (
+        f"{escaped(values['study'])} ({report_words(case.report) + ' report' if case.report else 'no report on file'})"
+    )
+    cited = f'"{escaped(values["quote"])}"' if "quote" in values else ""
+    if cited and cited not in why:
+        told += f", {values['section']}: {cited}"
     return told + "."
 
 

@@ -30,8 +30,9 @@ def second_read_order(case: Case, reader: Subspecialty, question: str, *, user: 
     study, report = case.study, case.report
     if study is None:
         raise ValueError("a second read needs a study")
-    supporting = [_named(study.reference, "ImagingStudy", study_words(study))] if not study.from_report else []
-    supporting += [_named(report.reference, "DiagnosticReport", f"Report of {study_words(study)}")] if report else []
+    images = study_words(study)
+    supporting = [_named(study.reference, "ImagingStudy", images)] if not study.from_report else []
+    supporting += [_named(report.reference, "DiagnosticReport", f"Report of {images}")] if report else []
     resource: dict[str, Any] = {
         "resourceType": "ServiceRequest",
         "meta": {"profile": [PROFILE]},
@@ -44,7 +45,7 @@ def second_read_order(case: Case, reader: Subspecialty, question: str, *, user: 
         "subject": {"reference": f"Patient/{case.patient.id}"},
         "authoredOn": now.isoformat(timespec="seconds"),
         "performerType": performer_type(reader),
-        "reasonCode": [{"coding": _REASON, "text": f"Second read of {study_words(study)}"}, *_diagnosis(case)],
+        "reasonCode": [{"coding": _REASON, "text": f"Second read of {images}"}, *_diagnosis(case)],
         "supportingInfo": supporting,
         "note": [{"text": question}],
     }

@@ -16,12 +16,13 @@ _REGION = {
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _SPACE = re.compile(r"\s+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in no locale but ours
 ELLIPSIS = "…"
 
 
 def day(moment: datetime | None) -> str:
     """`3 Nov 2026`."""
-    return f"{moment.day} {moment:%b %Y}" if moment else ""
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}" if moment else ""
 
 
 def study_words(study: Study, *, dated: bool = True) -> str:
@@ -51,6 +52,8 @@ def report_words(report: Report) -> str:
 
 def plain(words: str) -> str:
     """One line, no control or direction-changing characters."""
+    if words.isascii() and words.isprintable() and "  " not in words:
+        return words.strip()
     return _SPACE.sub(" ", _CONTROL.sub(" ", words)).strip()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from cds_service.cards.phrases import literal_cut, order_words, plain, study_words
 from cds_service.model import SLOTS, Case, Finding, Speech, Subspecialty, Verdict
@@ -40,16 +41,25 @@ def slot_values(case: Case, verdict: Verdict, reader: Subspecialty, hours: int) 
     return {name: value for name, value in values.items() if value}
 
 
+@lru_cache(maxsize=256)
+def _pieces(template: str, summary: bool = False) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """A template's sentences (a summary's clauses), each with the slots it needs."""
+    pieces = re.split(r"(?<=[:;])\s+", template.strip()) if summary else _SENTENCE.split(template.strip())
+    return tuple((piece, tuple(_SLOT.findall(piece))) for piece in pieces)
+
+
 def fill(template: str, values: Mapping[str, str], escape: Callable[[str], str] = plain) -> str:
     """The template's sentences with their slots filled; a sentence with an empty slot is dropped."""
-    kept = [s for s in _SENTENCE.split(template.strip()) if all(name in values for name in _SLOT.findall(s))]
-    return " ".join(_SLOT.sub(lambda m: escape(values[m.group(1)]), s) for s in kept)
+    kept = [piece for piece, slots in _pieces(template) if all(name in values for name in slots)]
+    return " ".join(
+        [_SLOT.sub(lambda m: escape(values[m.group(1)]), piece) if "{" in piece else piece for piece in kept]
+    )
 
 
 def summary_line(speech: Speech, values: Mapping[str, str], longest: int = 139) -> str:
     """One sentence below 140 characters; what does not fit goes from the end, at a clause."""
-    clauses = re.split(r"(?<=[:;])\s+", speech.summary.strip())
-    kept = [c for c in clauses if all(name in values for name in _SLOT.findall(c))] or clauses[:1]
+    clauses = _pieces(speech.summary, summary=True)
+    kept = [clause for clause, slots in clauses if all(name in values for name in slots)] or [clauses[0][0]]
     while True:
         line = plain(_SLOT.sub(lambda m: values.get(m.group(1), ""), " ".join(kept))).rstrip(" :;,")
         line = line if line.endswith((".", "?", '"')) else line + "."

@@ -80,6 +80,7 @@ def compile_criterion(
     return Criterion(
         fields["id"], fill_parameters(fields.get("says", ""), words, sheet, node), role, ask, node.line, kinds,
         fields.get("if_unknown"), withhold, early, not everywhere or bool(set(kinds) & OF_RULE),
+        set(kinds) <= EARLY - {"reader"},  # the right reader is asked whether the report stands against the order
     )  # fmt: skip
 
 

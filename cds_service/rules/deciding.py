@@ -10,7 +10,6 @@ from typing import Literal
 import structlog
 
 from cds_service.model import Case, Check, Decision, Indicator, Outcome, Truth, Verdict
-from cds_service.rules.kinds import EARLY
 from cds_service.rules.rule import Criterion, Facts, Router, Rule, RuleSet
 
 TRUE, FALSE, UNKNOWN = Truth.TRUE, Truth.FALSE, Truth.UNKNOWN
@@ -18,33 +17,36 @@ SOON = timedelta(hours=72)  # decision 2: a start known to be nearer than this f
 _IMAGING = frozenset({"study", "report", "window", "images"})
 _log = structlog.get_logger("rules")
 _Memo = dict[str, object]
+Known = dict[tuple[str, str], Check]  # (rule, or "" where all rules share it; line) -> a check no reading changes
 
 
-def settle(case: Case, ruleset: RuleSet, routing: Router) -> Decision | None:
+def settle(case: Case, ruleset: RuleSet, routing: Router, known: Known | None = None) -> Decision | None:
     """The decision, when request and prefetch alone rule out every relevant rule; else None.
 
-    Nothing is read for it: no report is parsed and no FHIR read is made.
+    Nothing is read for it: no report is parsed and no FHIR read is made. `known` takes up the checks made, so that
+    `decide` on the same case need not make them again.
     """
     verdicts = []
-    shared: dict[str, Check] = {}
+    known = {} if known is None else known
+    memo: _Memo = {}
     for rule in ruleset.relevant(case.order):
-        verdict = _guarded(rule, case, routing, shared, {}, early_only=True)
+        verdict = _guarded(rule, case, routing, known, memo, early_only=True)
         if verdict is None:
             return None
         verdicts.append(verdict)
     return Decision(case, tuple(verdicts), ruleset.digest)
 
 
-def decide(case: Case, ruleset: RuleSet, routing: Router) -> Decision:
-    """Every relevant rule's verdict on a case whose report has been read."""
-    shared: dict[str, Check] = {}
+def decide(case: Case, ruleset: RuleSet, routing: Router, known: Known | None = None) -> Decision:
+    """Every relevant rule's verdict on a case whose report has been read. `known`: checks of this case made before."""
+    known = {} if known is None else known
     memo: _Memo = {}
-    verdicts = (_guarded(rule, case, routing, shared, memo) for rule in ruleset.relevant(case.order))
+    verdicts = (_guarded(rule, case, routing, known, memo) for rule in ruleset.relevant(case.order))
     return Decision(case, tuple(v for v in verdicts if v is not None), ruleset.digest)
 
 
 def _guarded(
-    rule: Rule, case: Case, routing: Router, shared: dict[str, Check], memo: _Memo, early_only: bool = False
+    rule: Rule, case: Case, routing: Router, known: Known, memo: _Memo, early_only: bool = False
 ) -> Verdict | None:
     """One rule; one that raises costs nobody else's verdict, and leaves its name and the exception's type alone."""
     try:
@@ -53,7 +55,7 @@ def _guarded(
             to = routing.route(case.order, case.study, rule.route)
             memo[key] = frozenset((to.id, *to.or_)) if to is not None else frozenset()
         facts = Facts(case, rule, memo[key], memo)  # type: ignore[arg-type]  # the line above put it there
-        return _settled(facts, shared) if early_only else _judged(facts, shared)
+        return _settled(facts, known) if early_only else _judged(facts, known)
     except Exception as error:  # noqa: BLE001  whatever a rule does, the others are still to speak
         if early_only:
             return None
@@ -61,12 +63,12 @@ def _guarded(
         return Verdict(rule.id, rule.version, Outcome.ERROR, type(error).__name__, status=_status(rule, case))
 
 
-def _judged(facts: Facts, shared: dict[str, Check]) -> Verdict:
+def _judged(facts: Facts, known: Known) -> Verdict:
     rule = facts.rule
     checks: list[Check] = []
     withheld: Check | None = None
     for line in rule.early:
-        check = line.check(facts) if line.of_rule else _shared(line, facts, shared)
+        check = _check(line, facts, known)
         checks.append(check)
         truth = check.truth
         if truth is TRUE:
@@ -75,7 +77,7 @@ def _judged(facts: Facts, shared: dict[str, Check]) -> Verdict:
             withheld = check
     open_check: Check | None = None
     for line in rule.criteria:
-        check = line.check(facts)
+        check = _check(line, facts, known)
         checks.append(check)
         if check.truth is FALSE:
             return _verdict(facts, Outcome.NOT_INDICATED, check.id, checks)
@@ -84,7 +86,7 @@ def _judged(facts: Facts, shared: dict[str, Check]) -> Verdict:
     if open_check is not None:
         return _verdict(facts, Outcome.UNDETERMINED, open_check.id, checks)
     for line in rule.late:
-        check = line.check(facts) if line.of_rule else _shared(line, facts, shared)
+        check = _check(line, facts, known)
         checks.append(check)
         truth = check.truth
         if truth is TRUE:
@@ -99,31 +101,33 @@ def _judged(facts: Facts, shared: dict[str, Check]) -> Verdict:
     return _verdict(facts, Outcome.INDICATED, rule.criteria[-1].id, [*checks, *warnings], indicator)
 
 
-def _settled(facts: Facts, shared: dict[str, Check]) -> Verdict | None:
+def _settled(facts: Facts, known: Known) -> Verdict | None:
     """The verdict that no report and no read can change, or None."""
     rule, case = facts.rule, facts.case
     checks: list[Check] = []
     for line in rule.early:
-        check = line.check(facts) if line.of_rule else _shared(line, facts, shared)
+        check = _check(line, facts, known)
         checks.append(check)
         if check.truth is TRUE:
             return _verdict(facts, Outcome.EXCLUDED, check.id, checks)
     imaging_open = case.missing("imagingStudies") or case.missing("diagnosticReports")
     for line in rule.criteria:
-        kinds = set(line.kinds)
-        if kinds <= EARLY and not (imaging_open and kinds & _IMAGING):
-            check = line.check(facts)
+        if line.unread and not (imaging_open and _IMAGING.intersection(line.kinds)):
+            check = _check(line, facts, known)
             checks.append(check)
             if check.truth is FALSE:
                 return _verdict(facts, Outcome.NOT_INDICATED, check.id, checks)
     return None
 
 
-def _shared(line: Criterion, facts: Facts, shared: dict[str, Check]) -> Check:
-    """A global exclusion that does not depend on the rule is asked once for all rules of the case."""
-    check = shared.get(line.id)
+def _check(line: Criterion, facts: Facts, known: Known) -> Check:
+    """A line's truth. One that no reading changes is asked once; once for all rules, where it is the same for all."""
+    if not line.unread:
+        return line.check(facts)
+    key = (facts.rule.id if line.of_rule else "", line.id)
+    check = known.get(key)
     if check is None:
-        check = shared[line.id] = line.check(facts)
+        check = known[key] = line.check(facts)
     return check
 
 

@@ -71,6 +71,7 @@ class Criterion:
     withhold_when: Question | None = field(default=None, repr=False)  # turns proceed into withhold where it is true
     early: bool = False  # request and prefetch can decide it
     of_rule: bool = True  # the answer depends on the rule as well as on the case
+    unread: bool = False  # no reading of a report changes the answer
     made: dict[str, Check] = field(default_factory=dict, repr=False, compare=False)
 
     def check(self, facts: Facts) -> Check:
