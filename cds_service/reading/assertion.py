@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cds_service.model import Assertion, SectionKind
 from cds_service.reading.lexicon import Lexicon, Trigger
 from cds_service.reading.sentences import Sentences
-from cds_service.reading.words import words_of
+from cds_service.reading.words import Words
 
 _HARD = re.compile(  # what follows is another statement
     r";|: |, (?:there (?:is|are|has|was|were)|with|and (?:is|are|has|there|was)|which|this|these|it|now|however)\b"
@@ -70,7 +70,7 @@ class Scene(NamedTuple):
 
 def scene_of(low: str, lexicon: Lexicon) -> Scene:
     """Find the triggers and the statement bounds of one sentence."""
-    return scene_with(low, lexicon.find_triggers.find(low, words_of(low)))
+    return scene_with(low, lexicon.find_triggers.find(Words(low)))
 
 
 def scene_with(low: str, triggers: list[tuple[int, int, Trigger]]) -> Scene:

@@ -11,7 +11,7 @@ from cds_service.reading.said import said_of
 from cds_service.reading.sentence import NOTHING, Mention, Named, name, named
 from cds_service.reading.sentences import MOST_IN_A_SENTENCE
 from cds_service.reading.stage import Stage, stages
-from cds_service.reading.words import words_of
+from cds_service.reading.words import Words
 
 _MOST_MENTIONS = 600  # a long report names about a hundred things
 
@@ -67,26 +67,27 @@ def _with_stated(
     count = sum([len(names.all) for _, names in naming]) + len(stated)
     if not stated and count <= _MOST_MENTIONS:
         return naming
-    mentions: dict[int, list[Mention]] = {}
-    read = 0
-    for place, names in naming:
-        mentions[place] = [(names.lead + start, names.lead + end, what) for start, end, what in names.all]
-        read += len(names.all)
-        if read >= _MOST_MENTIONS:  # none of the sentences behind can count any more
-            break
+    extra: dict[int, list[Mention]] = {}
     for what in stated:
         place = bisect_right(page.starts, what.start) - 1
         start, end = what.start - page.starts[place], what.end - page.starts[place]
-        mentions.setdefault(place, []).append((start, end, what._replace(start=start, end=end)))
+        extra.setdefault(place, []).append((start, end, what._replace(start=start, end=end)))
     if count > _MOST_MENTIONS:
         gaps.append(Gap(what="report", why="reading-limit", detail=f"only the first {_MOST_MENTIONS} mentions"))
+    plain = dict(naming)
     room = _MOST_MENTIONS
     named_too: list[tuple[int, Named]] = []
-    for place in sorted(mentions):
-        here = sorted(mentions[place], key=itemgetter(0, 1))[:room]
-        room -= len(here)
-        if here:
-            named_too.append((place, name(page.stretches[place], words_of(page.stretches[place]), here, lexicon)))
+    for place in sorted({*plain, *extra}):
+        names = plain.get(place, NOTHING)
+        if place in extra or len(names.all) > room:
+            here = [(names.lead + start, names.lead + end, what) for start, end, what in names.all]
+            here = sorted(here + extra.get(place, []), key=itemgetter(0, 1))[:room]
+            stretch = page.stretches[place]
+            names = name(stretch, Words(stretch), here, lexicon)
+        named_too.append((place, names))
+        room -= len(names.all)
+        if room <= 0:
+            break
     return named_too
 
 

@@ -21,6 +21,7 @@ _SPINE_LABEL = re.compile(
     r" recess\w*)\b[^:\n]{0,30}:"
 )
 _ITEM = re.compile(r"[ (]{0,2}(?:\d{1,2}[.)]|[-*•])\s")
+_MAY_NAME_LEVEL = re.compile(r"[ctls] ?[0-9]")
 _LINES_UP = 6
 _KEPT = 4096
 
@@ -82,12 +83,14 @@ class Page(Sentences):
 @lru_cache(maxsize=_KEPT)
 def levels_in(low: str) -> tuple[Levels, ...]:
     """The spine levels that one sentence names."""
-    return find_levels(low)
+    return find_levels(low) if _MAY_NAME_LEVEL.search(low) else ()
 
 
 @lru_cache(maxsize=_KEPT)
 def leading_level(stretch: str) -> tuple[str, ...]:
     """The last level of a sentence that still opens it; () where none does."""
+    if not _MAY_NAME_LEVEL.search(stretch):
+        return ()
     low = _bare(stretch)
     return next((level[2] for level in reversed(find_levels(low)) if is_leading(low, 0, level)), ())
 

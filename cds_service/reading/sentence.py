@@ -14,7 +14,7 @@ from cds_service.reading.page import levels_in
 from cds_service.reading.rads import Category, may_state
 from cds_service.reading.sentences import MOST_IN_A_SENTENCE, lead_of
 from cds_service.reading.stage import Stage
-from cds_service.reading.words import words_of
+from cds_service.reading.words import Words
 
 Mention = tuple[int, int, Phrase | Category | Stage]
 
@@ -55,15 +55,15 @@ _ONLY_RADS = replace(NOTHING, rads=True)
 @lru_cache(maxsize=_KEPT)
 def named(stretch: str, lexicon: Lexicon) -> Named:
     """Find the phrases of one sentence; the sentences of normal findings recur from report to report."""
-    words = words_of(stretch)
-    rads = may_state(words)
-    found = lexicon.find_phrases.find(stretch, words)
+    words = Words(stretch)
+    rads = may_state(words.words)
+    found = lexicon.find_phrases.find(words)
     if not found:
         return _ONLY_RADS if rads else NOTHING
     return name(stretch, words, found, lexicon, rads)
 
 
-def name(stretch: str, words: list[str], mentions: Sequence[Mention], lexicon: Lexicon, rads: bool = False) -> Named:
+def name(stretch: str, words: Words, mentions: Sequence[Mention], lexicon: Lexicon, rads: bool = False) -> Named:
     """What a stretch of these words says with these mentions in it."""
     lead = lead_of(stretch)
     if lead > mentions[0][0]:
@@ -83,7 +83,7 @@ def name(stretch: str, words: list[str], mentions: Sequence[Mention], lexicon: L
     if lead + length < len(stretch):
         scene = scene_of(low, lexicon)
     else:
-        triggers = lexicon.find_triggers.find(stretch, words)
+        triggers = lexicon.find_triggers.find(words)
         if lead:
             triggers = [(at - lead, to - lead, what) for at, to, what in triggers if at >= lead]
         scene = scene_with(low, triggers)

@@ -17,6 +17,24 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|[^ \-a-z0-9]")
 
 
+class Words:
+    """The words of a lower-cased text; where they begin is looked up when a phrase is found among them."""
+
+    __slots__ = ("_low", "_starts", "words")
+
+    def __init__(self, low: str) -> None:
+        """Cut the text into words."""
+        self.words: list[str] = _WORD.findall(low)
+        self._low = low
+        self._starts: list[int] = []
+
+    def starts(self) -> list[int]:
+        """Where each word begins."""
+        if not self._starts:
+            self._starts = [match.start() for match in _WORD.finditer(self._low)]
+        return self._starts
+
+
 class Trie(Generic[V]):
     """Phrases by their words; the value of the longest one that fits is found."""
 
@@ -27,7 +45,9 @@ class Trie(Generic[V]):
         for phrase, value in phrases:
             node = self._root
             # a phrase of letters, digits and blanks is cut by its blanks
-            for word in phrase.split() if phrase.isascii() and phrase.replace(" ", "").isalnum() else words_of(phrase):
+            for word in (
+                phrase.split() if phrase.isascii() and phrase.replace(" ", "").isalnum() else _WORD.findall(phrase)
+            ):
                 below = node.get(word)
                 if below is None:
                     below = node[word] = {}
@@ -35,14 +55,14 @@ class Trie(Generic[V]):
             node[None] = value
         self._first = frozenset(self._root)
 
-    def find(self, low: str, words: list[str]) -> list[tuple[int, int, V]]:
-        """(start, end, value) of the phrases of a text, longest and leftmost; `words` are the text's `words_of`."""
+    def find(self, text: Words) -> list[tuple[int, int, V]]:
+        """(start, end, value) of the phrases of a text, longest and leftmost."""
+        words = text.words
         if self._first.isdisjoint(words):  # the cheap question before the dear one
             return []
         root = self._root
         last = len(words)
         found: list[tuple[int, int, V]] = []
-        starts: list[int] = []
         free = 0
         for at in [at for at, word in enumerate(words) if word in root]:
             if at < free:
@@ -61,14 +81,9 @@ class Trie(Generic[V]):
                     best, free_after = value, to
             if best is not None:
                 free = free_after
-                starts = starts or [match.start() for match in _WORD.finditer(low)]
+                starts = text.starts()
                 found.append((starts[at], starts[free - 1] + len(words[free - 1]), best))
         return found
-
-
-def words_of(low: str) -> list[str]:
-    """The words of a lower-cased text, without their places."""
-    return _WORD.findall(low)
 
 
 def count(pattern: str) -> int:
