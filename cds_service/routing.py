@@ -5,7 +5,7 @@ A nearest provider taxonomy code names a subspecialty on an order, but never pro
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Routing:
     _also_right: Mapping[str, tuple[str, ...]]
     _unknown_region: str
     _proves: Mapping[tuple[str, str], tuple[str, ...]]
+    _widened: dict[tuple[str, str], Subspecialty] = field(default_factory=dict, compare=False)
 
     def subspecialty(self, id: str) -> Subspecialty:
         """The subspecialty of that id; KeyError for an id that is not in `ids`."""
@@ -55,7 +56,10 @@ class Routing:
         chosen = self._subspecialties[id]
         also = self._also_right.get(region or "", ())
         if also and self._by_region.get(region or "") == id:
-            return replace(chosen, or_=tuple(dict.fromkeys((*chosen.or_, *also))))
+            key = (id, region or "")
+            if key not in self._widened:  # a handful of pairs, each asked for at every call
+                self._widened[key] = replace(chosen, or_=tuple(dict.fromkeys((*chosen.or_, *also))))
+            return self._widened[key]
         return chosen
 
     def specialties(self, codings: Iterable[Coding]) -> tuple[str, ...]:

@@ -192,8 +192,10 @@ def _case(
     on_file = next((o for o in known.orders_on_file if o.reference == order.reference), None)
     again = on_file is not None and on_file.status == "active"
     same = on_file is not None and (on_file.concept.codings, on_file.start) == (order.concept.codings, order.start)
+    if again:
+        order = replace(order, first_seen_active=True, renewal=order.renewal or same)
     return Case(
-        order=replace(order, first_seen_active=again, renewal=order.renewal or (again and same)),
+        order=order,
         as_of=now,
         patient=known.patient,
         basket=tuple(o for o in basket.orders if o.reference != order.reference),

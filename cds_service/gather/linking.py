@@ -204,7 +204,8 @@ def _settle(reports: tuple[Report, ...]) -> tuple[Report | None, tuple[Report, .
     addenda = [r for r in usable if is_addendum(r)]
     bodies = [r for r in usable if r not in addenda] or usable
     basis = bodies[-1]
-    basis = replace(basis, addenda=tuple(r.reference for r in addenda if r.reference != basis.reference))
+    if added := tuple(r.reference for r in addenda if r.reference != basis.reference):
+        basis = replace(basis, addenda=added)
     for report in own:
         if report.reference != basis.reference:
             settled.append(replace(report, superseded_by=basis.reference))
