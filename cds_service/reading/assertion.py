@@ -84,8 +84,12 @@ def scene_with(low: str, triggers: list[tuple[int, int, Trigger]]) -> Scene:
             hits.append(Hit(*hit))
     if not hits:
         return Scene(low, (), (), ())
-    walls += [match.start() for match in _HARD.finditer(low)]
-    fences = tuple([match.start() for match in _SOFT.finditer(low)])
+    fences: tuple[int, ...] = ()
+    listed = "," in low or "and" in low
+    if listed or ":" in low or ";" in low or "wh" in low or "that" in low or " -" in low:
+        walls += [match.start() for match in _HARD.finditer(low)]
+    if listed:
+        fences = tuple([match.start() for match in _SOFT.finditer(low)])
     return Scene(low, tuple(hits), tuple(walls), fences)
 
 
@@ -159,10 +163,10 @@ def _covers(scene: Scene, hit: Hit, start: int, end: int) -> bool:
         if not trigger.ahead:
             return False
         low, left, right = scene.low, hit.end, start
-        if any(left <= wall < right for wall in scene.walls):
+        if scene.walls and any(left <= wall < right for wall in scene.walls):
             return False
-        goes_on = _OR.search(low, left) is not None
-        if not goes_on and any(left <= fence < right for fence in scene.fences):
+        goes_on = low.find("or", left) != -1 and _OR.search(low, left) is not None
+        if not goes_on and scene.fences and any(left <= fence < right for fence in scene.fences):
             return False
         if trigger.kind == "hedge" and _INSIDE.search(low, left, right):
             return False

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from cds_service.anatomy import find_levels
 from cds_service.reading.grading import Levels, continues, is_leading
-from cds_service.reading.sentences import Sentences, lead_of
+from cds_service.reading.sentences import MOST_IN_A_SENTENCE, Sentences, lead_of
 
 _POINTS_BACK = re.compile(
     r"(?:this|these|it|they|findings?|appearances?|(?:imaging )?features?|differential|suspicious|concerning"
@@ -52,7 +52,8 @@ class Page(Sentences):
         if levels:
             return levels
         if place > above and continues(low, start):
-            before = levels_in(_bare(self.stretches[place - 1]))
+            bare = _bare(self.stretches[place - 1])
+            before = (levels_in if len(bare) <= MOST_IN_A_SENTENCE else levels_in.__wrapped__)(bare)
             if before:
                 return before[-1][2]
         labelled = _SPINE_LABEL.match(low, line) is not None
@@ -74,7 +75,7 @@ class Page(Sentences):
         """The last level that opens a sentence before this one on its line; and the first place of the line."""
         while place and self.starts[place - 1] >= line:
             place -= 1
-            levels = leading_level(self.stretches[place])
+            levels = leading_level(self.stretches[place][:MOST_IN_A_SENTENCE])
             if levels:
                 return place, levels
         return place, ()
@@ -92,7 +93,7 @@ def leading_level(stretch: str) -> tuple[str, ...]:
     if not _MAY_NAME_LEVEL.search(stretch):
         return ()
     low = _bare(stretch)
-    return next((level[2] for level in reversed(find_levels(low)) if is_leading(low, 0, level)), ())
+    return next((level[2] for level in reversed(levels_in(low)) if is_leading(low, 0, level)), ())
 
 
 def _bare(stretch: str) -> str:

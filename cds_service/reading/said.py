@@ -65,7 +65,7 @@ def said_of(
     that points back; `label`: the head of its line.
     """
     section = section if section in ASKING else "findings"  # the others assert alike
-    say = _said_of if len(follow) <= MOST_IN_A_SENTENCE else _said_of.__wrapped__
+    say = _said_of if names.kept and len(follow) <= MOST_IN_A_SENTENCE else _said_of.__wrapped__
     return say(names, here, section, explained, inherited, follow, label, lexicon)
 
 

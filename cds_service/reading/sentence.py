@@ -38,6 +38,7 @@ class Named:
     rads: bool = False  # whether a RADS category may be stated
     adrift: bool = False  # whether something is graded and no level named
     weighed: bool = False  # whether there may be a lesion to weigh
+    kept: bool = False  # whether the same stretch gives this very object again
 
 
 class Weight(NamedTuple):
@@ -60,10 +61,12 @@ def named(stretch: str, lexicon: Lexicon) -> Named:
     found = lexicon.find_phrases.find(words)
     if not found:
         return _ONLY_RADS if rads else NOTHING
-    return name(stretch, words, found, lexicon, rads)
+    return name(stretch, words, found, lexicon, rads, len(stretch) <= MOST_IN_A_SENTENCE)
 
 
-def name(stretch: str, words: Words, mentions: Sequence[Mention], lexicon: Lexicon, rads: bool = False) -> Named:
+def name(
+    stretch: str, words: Words, mentions: Sequence[Mention], lexicon: Lexicon, rads: bool = False, kept: bool = False
+) -> Named:
     """What a stretch of these words says with these mentions in it."""
     lead = lead_of(stretch)
     if lead > mentions[0][0]:
@@ -87,7 +90,7 @@ def name(stretch: str, words: Words, mentions: Sequence[Mention], lexicon: Lexic
         if lead:
             triggers = [(at - lead, to - lead, what) for at, to, what in triggers if at >= lead]
         scene = scene_with(low, triggers)
-    return Named(lead, low, every, here, scene, far, rads, graded and not levels_in(low), weighed)
+    return Named(lead, low, every, here, scene, far, rads, graded and not levels_in(low), weighed, kept)
 
 
 def _counts(what: Phrase | Category | Stage, low: str) -> bool:

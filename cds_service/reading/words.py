@@ -31,7 +31,11 @@ class Words:
     def starts(self) -> list[int]:
         """Where each word begins."""
         if not self._starts:
-            self._starts = [match.start() for match in _WORD.finditer(self._low)]
+            find, at = self._low.find, 0
+            for word in self.words:  # nothing but blanks and hyphens stands between two words
+                at = find(word, at)
+                self._starts.append(at)
+                at += len(word)
         return self._starts
 
 
