@@ -100,17 +100,12 @@ def may_grade(low: str) -> bool:
 
 
 def grades(
-    low: str,
-    mention: tuple[int, int],
-    before: int,
-    after: int,
-    levels: tuple[Levels, ...],
-    inherited: tuple[str, ...],
-    plain: bool = False,
-) -> list[Grade]:
-    """The grades of one mention of a sentence. `before`: end of the mention before it; `after`: start of the next.
+    low: str, mention: tuple[int, int], before: int, after: int,
+    levels: tuple[Levels, ...], inherited: tuple[str, ...], plain: bool = False,
+) -> list[Grade]:  # fmt: skip
+    """The grades of one mention of a sentence; `plain` where the sentence cannot grade, as `may_grade` says.
 
-    `plain`: the sentence cannot grade, as `may_grade` says.
+    `before`: end of the mention before it; `after`: start of the next.
     """
     start, end = mention
     own_levels, reach = _levels_of(low, mention, before, after, levels) if levels else ((), end)
@@ -118,26 +113,25 @@ def grades(
     if plain:
         return [Grade(None, place, None, start, reach)]
     groups = _graded_before(low, before, start)
-    stop = after
-    listed = _listed(low, end, stop, levels)
+    listed = _listed(low, end, after, levels)
     if listed:
         return listed
     if not groups or groups[-1][0] is None:
-        match = _AFTER.match(low, end, stop)
+        match = _AFTER.match(low, end, after)
         if match:
             side = (groups[-1][1] if groups else None) or _side_near(low, end, match.start("range"))
-            here = _place_after(low, match.end("range"), stop, levels)
+            here = _place_after(low, match.end("range"), after, levels)
             first = Grade(
                 worst(match["range"]), here[0] or place, here[1] or side, start, max(match.end("range"), here[2])
             )
-            return [first, *_others(low, match.end("range"), stop, levels, place)]
-        side = (groups[-1][1] if groups else None) or _side_after(low, end, stop)
+            return [first, *_others(low, match.end("range"), after, levels, place)]
+        side = (groups[-1][1] if groups else None) or _side_after(low, end, after)
         return [
             Grade(worst(low[start:end]), place, side, groups[0][2] if groups else start, reach),
-            *_others(low, end, stop, levels, place),
+            *_others(low, end, after, levels, place),
         ]
     graded = [group for group in groups if group[0] is not None]
-    late = _side_after(low, end, stop) if len(graded) == 1 and graded[0][1] is None else None
+    late = _side_after(low, end, after) if len(graded) == 1 and graded[0][1] is None else None
     found = [Grade(severity, place, side or late, at, reach) for severity, side, at in graded]
     if len(graded) > 1:
         stops = [*(at for _, _, at in graded[1:]), start]
@@ -147,7 +141,7 @@ def grades(
         ]
         if all(own):
             found = [of_one._replace(levels=here) for of_one, here in zip(found, own, strict=True)]
-    return found + _others(low, end, stop, levels, place)
+    return found + _others(low, end, after, levels, place)
 
 
 def _graded_before(low: str, left: int, right: int) -> list[tuple[Severity | None, Side | None, int]]:
