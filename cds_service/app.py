@@ -6,8 +6,9 @@ settings. One application is made per worker process, after the fork, because a 
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from random import Random, SystemRandom
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import orjson
 from flask import Flask, Response, request
@@ -27,8 +28,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _new_uuid() -> str:
-    return str(uuid4())
+def _new_uuids() -> Callable[[], str]:
+    """Random uuids (RFC 4122, version 4), seeded once by the system: they need be unique, not secret."""
+    bits = Random(SystemRandom().getrandbits(256)).getrandbits  # noqa: S311  nothing is protected by a card's uuid
+    return lambda: str(UUID(int=bits(128), version=4))
 
 
 def load_settings_content(settings: Settings) -> Content:
@@ -54,7 +57,7 @@ def create_app(
     ledger: Ledger | None = None,
     fhir: FhirReader | None = None,
     clock: Callable[[], datetime] = _now,
-    new_uuid: Callable[[], str] = _new_uuid,
+    new_uuid: Callable[[], str] | None = None,
 ) -> Flask:
     """The service as a WSGI application; raises `SettingsError` or `ContentError` when it must not start."""
     check_settings(settings)
@@ -62,6 +65,7 @@ def create_app(
     content = content or load_settings_content(settings)
     ledger = ledger or open_settings_ledger(settings, clock)
     fhir = fhir or FhirReader(settings.fhir_servers)
+    new_uuid = new_uuid or _new_uuids()
     seconds = settings.deadline_ms / 1000
 
     def admit(environ: Mapping[str, Any], path: str) -> AuthenticatedClient:

@@ -13,7 +13,8 @@ from cds_service.reading.sections import find_sections
 from cds_service.reading.text import join
 
 _KEPT = 512
-_kept: OrderedDict[bytes, Reading] = OrderedDict()
+_Key = tuple[str, tuple[ReportPart, ...]]
+_kept: OrderedDict[_Key, Reading] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -22,13 +23,13 @@ def read(parts: tuple[ReportPart, ...], lexicon: Lexicon) -> Reading:
 
     Bounded in input (64 kB of text, 600 characters a sentence) and linear in time; cached by content.
     """
-    key = _digest(parts, lexicon)
+    key = (lexicon.digest, parts)  # the words themselves: a digest of them costs more than all else here
     with _lock:
         reading = _kept.get(key)
         if reading is not None:
             _kept.move_to_end(key)
             return reading
-    reading = _read(parts, lexicon, key.hex())
+    reading = _read(parts, lexicon, _digest(parts, lexicon))
     with _lock:
         _kept[key] = reading
         if len(_kept) > _KEPT:
@@ -36,14 +37,14 @@ def read(parts: tuple[ReportPart, ...], lexicon: Lexicon) -> Reading:
     return reading
 
 
-def _digest(parts: tuple[ReportPart, ...], lexicon: Lexicon) -> bytes:
+def _digest(parts: tuple[ReportPart, ...], lexicon: Lexicon) -> str:
     digest = hashlib.blake2b(lexicon.digest.encode(), digest_size=16)
     for part in parts:
         content = part.content
         raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
         digest.update(f"\x00{part.origin}\x00{part.content_type}\x00{part.language}\x00{len(raw)}\x00".encode())
         digest.update(raw)
-    return digest.digest()
+    return digest.hexdigest()
 
 
 def _read(parts: tuple[ReportPart, ...], lexicon: Lexicon, digest: str) -> Reading:
