@@ -78,8 +78,13 @@ def codings(concept: object) -> tuple[Coding, ...]:
 
 def first_code(concept: object) -> str:
     """The code of a concept's first coding that has one; "" where there is none."""
-    found = codings(concept)
-    return found[0].code if found else ""
+    sent = concept.get("coding") if isinstance(concept, dict) else None
+    if isinstance(sent, list):
+        for coding in sent:
+            if code := text(coding, "code"):
+                return code
+        return ""
+    return text(concept if sent is None else sent, "code")
 
 
 def concept(node: object) -> Concept:

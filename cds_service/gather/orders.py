@@ -6,6 +6,8 @@ Most order-sign calls stop here. Nothing on this path parses a report, reads the
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from cds_service.anatomy import regions, side, spine_levels, spine_segments
 from cds_service.gather.accessors import (
@@ -21,7 +23,7 @@ from cds_service.gather.accessors import (
     walk_extensions,
 )
 from cds_service.gather.references import contained, index, key_of, normal, reference_to, references_to
-from cds_service.model import Coding, Concept, Gap, HookRequest, Member, Order, OrderKind
+from cds_service.model import Coding, Concept, Gap, HookRequest, Member, Order, OrderKind, Side
 from cds_service.terminology import ValueSets
 
 ORDER_TYPES = ("ServiceRequest", "MedicationRequest")
@@ -56,6 +58,15 @@ _INTENT = re.compile(
     r"\b(curative|definitive|radical|palliati(?:ve|on)|neoadjuvant|neo-adjuvant|adjuvant|prophylactic|maintenance|salvage)\b",
     re.I,
 )
+
+
+class Told(NamedTuple):
+    """Levels and stretches of the spine, side and regions that words name."""
+
+    levels: tuple[str, ...]
+    segments: tuple[str, ...]
+    side: Side | None
+    regions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +116,11 @@ def orders(request: HookRequest, value_sets: ValueSets) -> Basket:
 
 def of_patient(resource: Raw, patient_id: str, base: str | None) -> bool:
     """Whether a resource is about the patient of the context; one that names no subject was asked for by patient."""
-    named = text(child(resource, "subject") or child(resource, "patient"), "reference")
-    return not named or normal(named, base) in (f"Patient/{patient_id}", f"#{patient_id}") or named == patient_id
+    subject = resource.get("subject") or resource.get("patient")
+    if not isinstance(subject, dict):
+        return True
+    named = text(subject, "reference")
+    return not named or named == f"Patient/{patient_id}" or normal(named, base) == f"Patient/{patient_id}"
 
 
 def read_order(
@@ -184,6 +198,12 @@ def is_second_read(resource: Raw, named: Concept) -> bool:
     return bool(_SECOND_READ_WORDS.search(named.words) and (coded or _RADIOLOGY_WORDS.search(named.words)))
 
 
+@lru_cache(maxsize=4096)
+def _told(words: str) -> Told:
+    """What an order's name or reason tells of place and side; orders of a kind are named alike."""
+    return Told(spine_levels(words), spine_segments(words), side(words), regions(words))
+
+
 def _details(order: Order, resource: Raw, value_sets: ValueSets, base: str | None) -> Order:
     """The facts of a relevant order: where, which side, why, when, which cycle."""
     reasons = tuple(concept(item) for item in children(resource, "reasonCode"))
@@ -193,18 +213,19 @@ def _details(order: Order, resource: Raw, value_sets: ValueSets, base: str | Non
     # Level and side are what the order says it will do; a note may tell another level's history, so it comes last.
     where = " ; ".join([order.concept.words, *(c.display for c in order.concept.codings), *(s.words for s in sites)])
     why = " ; ".join(reason.words for reason in reasons)
-    levels = spine_levels(where) or spine_levels(why) or spine_levels(" ; ".join(notes))
+    here, because = _told(where), _told(why)
+    levels = here.levels or because.levels or (spine_levels(" ; ".join(notes)) if notes else ())
     words = " ; ".join([where, why, *notes, *(text(d, "text") for d in children(resource, "dosageInstruction"))])
     region = next((m.region for m in order.members if m.region and m.region != "any"), None)
     if not region:
-        found = value_sets.regions(site_codes) or regions(where) or regions(why)
+        found = value_sets.regions(site_codes) or here.regions or because.regions
         region = found[0] if found else None
     return replace(
         order,
         region="spine" if order.members and order.members[0].value_set == "spine-surgery" else region,
         levels=levels,
-        segments=spine_segments(" ; ".join([where, *levels])) or spine_segments(why),
-        side=side(where) or side(why),
+        segments=here.segments or spine_segments(" ; ".join(levels)) or because.segments,
+        side=here.side or because.side,
         reasons=reasons,
         reason_members=value_sets.find_any(_REASON_SETS, tuple(c for r in reasons for c in r.codings)),
         intents=tuple(
