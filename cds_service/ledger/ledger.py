@@ -16,6 +16,7 @@ import orjson
 from cds_service.errors import LedgerUnavailable
 from cds_service.ledger import past, rows
 from cds_service.ledger.keys import normal_patient
+from cds_service.ledger.patients import Patients
 from cds_service.ledger.rows import Call, CallCard, Row
 from cds_service.ledger.store import TOLD_OF_A_VERDICT, UNAVAILABLE, Store
 from cds_service.ledger.writer import TICK_SECONDS, Asked, Writer
@@ -23,7 +24,7 @@ from cds_service.model import AuthenticatedClient, Card, Decision, Feedback, Hoo
 
 MEMORY = timedelta(days=400)  # how far `history` looks back
 MOST_WAITING = 2000  # calls in the queue; about 10 kB each
-LINGER_SECONDS = 0.025  # so long another process may not see a card; this one sees it at once
+LINGER_SECONDS = 0.1  # so long another process may not see a card; this one sees it at once
 ANSWER_SECONDS = 5.0  # how long somebody waits for a commit
 PROBE = "(probe)"  # the client of a row that only proves that the database takes rows again
 
@@ -51,6 +52,7 @@ class Ledger:
         # Ascends in time and within this process; the low bits keep two processes of one millisecond apart, mostly.
         self._numbers = count((time.time_ns() // 1_000_000) << 20 | (self._process & 0x3FF) << 10)
         self._on_the_way: dict[tuple[str, str], dict[str, CallCard]] = {}  # of a client's patient, by uuid
+        self._patients = Patients(store, clock, MEMORY)
         self._irrelevant: Counter[tuple[str, datetime]] = Counter()
         self._counted_at = time.monotonic()
         self._writer = Writer(self._settle, most_waiting=MOST_WAITING, linger=LINGER_SECONDS)
@@ -113,6 +115,8 @@ class Ledger:
                 cards = tuple(self._on_the_way.get(whose, {}).values())
             waiting += [past.on_the_way(card, key=self._key, client=name) for card in cards]
         patient = rows.patient_hash(self._key, name, patient_id)
+        if not waiting and not self._patients.may_have_cards(patient):
+            return ()
         since = rows.instant(self._clock() - MEMORY)
         found = self._store.read(self._store.history, {"patient": patient, "since": since})
         if not found and not waiting:
@@ -244,6 +248,7 @@ class Ledger:
             next(self._numbers), request, rows.client_name(client), self._clock(), decisions, cards, millis
         )
         if kept.cards:
+            self._patients.add(rows.patient_hash(self._key, kept.client, kept.patient_id))
             with self._lock:
                 waiting = self._on_the_way.setdefault((kept.client, normal_patient(kept.patient_id)), {})
                 waiting.update((card.uuid, card) for card in kept.cards)

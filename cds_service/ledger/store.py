@@ -64,6 +64,7 @@ VERDICTS = (
     .where(_OF_HOOK, verdicts.c.call == sa.select(sa.func.max(verdicts.c.call)).where(_OF_HOOK).scalar_subquery())
     .order_by(verdicts.c.id)
 )
+PATIENTS = sa.select(cards.c.patient_hash).distinct().where(cards.c.returned_at >= sa.bindparam("since"))
 PATIENT_OF_CARD = sa.select(cards.c.patient_hash).where(
     cards.c.uuid == sa.bindparam("card"), cards.c.client == sa.bindparam("client")
 )
@@ -111,6 +112,7 @@ class Store:
             table.name: Spoken(insert(table).on_conflict_do_nothing(), dialect, _told(table)) for table in TABLES
         }
         self.history = Spoken(HISTORY, dialect)
+        self.patients = Spoken(PATIENTS, dialect)
         self.verdicts = Spoken(VERDICTS, dialect)
         self.patient_of_card = Spoken(PATIENT_OF_CARD, dialect)
         self._writers: dict[Mode, sa.Connection] = {}

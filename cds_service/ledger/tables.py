@@ -74,6 +74,7 @@ cards = Table(
     Column("repeated", Integer, nullable=False),  # 1: the same card as one returned within the signing session
     Column("returned_at", Text, nullable=False),
     Index("cards_by_patient", "patient_hash", "repeated", "returned_at"),
+    Index("cards_by_time", "returned_at", "patient_hash"),
     sqlite_with_rowid=False,
 )
 
