@@ -44,7 +44,8 @@ def children(node: object, name: str) -> list[Raw]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-Signature = tuple[str, tuple[tuple[str, str, str], ...]]  # text, and (system, code, display) of each coding
+# Text, and (system, code, display) of each coding, as they were sent: hashable, and otherwise anything.
+Signature = tuple[Any, tuple[tuple[Any, Any, Any], ...]]
 
 
 def signature(node: object) -> Signature:
@@ -52,23 +53,29 @@ def signature(node: object) -> Signature:
     if not isinstance(node, dict):
         return ("", ())
     sent = node.get("coding")
-    if isinstance(sent, list):
-        return (text(node, "text"), tuple([(text(c, "system"), text(c, "code"), text(c, "display")) for c in sent]))
-    if isinstance(sent, dict) or (sent is None and "code" in node):  # a lone coding, or a Coding for a concept
-        one = node if sent is None else sent
-        return (text(node, "text"), ((text(one, "system"), text(one, "code"), text(one, "display")),))
-    return (text(node, "text"), ())
+    try:
+        listed = sent if isinstance(sent, list) else [node if sent is None else sent]  # a Coding for a concept
+        key = (node.get("text"), tuple([(c.get("system"), c.get("code"), c.get("display")) for c in listed]))
+        hash(key)
+    except (AttributeError, TypeError):  # a coding that is no object, or a value that is one: read what can be read
+        codes = children(node, "coding")
+        return (text(node, "text"), tuple([(text(c, "system"), text(c, "code"), text(c, "display")) for c in codes]))
+    return key
 
 
 @lru_cache(maxsize=16384)
 def concept_of(of: Signature) -> Concept:
     """The concept of a signature: codings that have a code, and words from the text, else from the first display."""
-    words, sent = of
+    words, sent = _clean(of[0]), [(_clean(system), _clean(code), _clean(display)) for system, code, display in of[1]]
     found = tuple(Coding(*coding) for coding in sent if coding[1])
     words = words or next((c.display for c in found if c.display), "")
     if not words and not found:
         words = next((display for _, _, display in sent if display), "")
     return Concept(found, words)
+
+
+def _clean(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
 
 
 def codings(concept: object) -> tuple[Coding, ...]:

@@ -34,6 +34,14 @@ def parts_of(report: Raw) -> tuple[tuple[ReportPart, ...], tuple[str, ...], tupl
     return tuple(found), tuple(elsewhere), tuple(gaps)
 
 
+def needed(report: Raw) -> tuple[str, ...]:
+    """The Binary addresses worth reading: those of a report whose words did not come inline."""
+    forms = children(report, "presentedForm")
+    if text(report, "conclusion") or any(text(form, "data") for form in forms):
+        return ()
+    return tuple(url for form in forms if (url := text(form, "url")))
+
+
 def decoded(data: str, content_type: str, language: str = "") -> ReportPart | Gap:
     """Base64 as bytes, or the gap that names why not."""
     if len(data) > MAX_PART_BYTES:

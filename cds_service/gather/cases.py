@@ -131,9 +131,7 @@ def _wanted_of_case(record: Record, case: Case) -> dict[str, str]:
             places[reader.reference] = "reference"
         if is_person and not _roles_of(record, reader.reference):
             places[f"PractitionerRole?practitioner={reader.reference}"] = "reader"
-    inline, elsewhere, _ = attachments.parts_of(raw)
-    if not any(part.origin in ("conclusion", "presentedForm") for part in inline):
-        places |= {normal(url, record.base): "binary" for url in elsewhere}
+    places |= {normal(url, record.base): "binary" for url in attachments.needed(raw)}
     return places
 
 

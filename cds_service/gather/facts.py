@@ -73,11 +73,11 @@ def _named_condition(value_sets: ValueSets, code: Signature) -> tuple[Concept, t
     return named, value_sets.find_any(CONDITION_SETS, named.codings)
 
 
-def condition_of(resource: Raw, value_sets: ValueSets) -> Condition:
+def condition_of(name: str, resource: Raw, value_sets: ValueSets) -> Condition:
     """A Condition; statuses as codes, "" where not stated."""
     named, members = _named_condition(value_sets, signature(resource.get("code")))
     return Condition(
-        reference=key_of(resource),
+        reference=name,
         concept=named,
         members=members,
         clinical=_status(resource, "clinicalStatus"),

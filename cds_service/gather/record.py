@@ -50,6 +50,10 @@ class Record:
     asked: set[str] = field(default_factory=set)  # places read, or tried
     pages: dict[str, int] = field(default_factory=dict)  # pages taken of one search
     binaries: dict[str, ReportPart | Gap] = field(default_factory=dict)
+    own: str = ""  # the patient of the context, as a relative reference
+
+    def __post_init__(self) -> None:
+        self.own = f"Patient/{self.request.patient_id}"
 
     @property
     def base(self) -> str | None:
@@ -98,6 +102,9 @@ class Record:
 
     def belongs(self, resource: Raw) -> bool:
         """Whether a resource may be used for this patient."""
+        subject = resource.get("subject")
+        if isinstance(subject, dict) and subject.get("reference") == self.own:  # how nearly all are spelled
+            return True
         kind = text(resource, "resourceType")
         if kind == "Patient":
             return text(resource, "id") == self.request.patient_id
@@ -153,7 +160,7 @@ def facts_of(record: Record, value_sets: ValueSets, drafts: Iterable[str]) -> Fa
         encounter_class=facts.encounter_class(next(iter(_encounters(record)), None)),
         studies=tuple(imaging.study_of(name, r, value_sets, base) for name, r in record.named("ImagingStudy")),
         reports=tuple(imaging.report_of(name, r, value_sets, base) for name, r in record.named("DiagnosticReport")),
-        conditions=tuple(facts.condition_of(r, value_sets) for r in record.all("Condition")),
+        conditions=tuple(facts.condition_of(name, r, value_sets) for name, r in record.named("Condition")),
         procedures=tuple(facts.procedure_of(r, value_sets) for r in record.all("Procedure")),
         orders_on_file=tuple(read_order(r, value_sets, base, record.by_name) for r in on_file),
         staging=tuple(stage for stage in stages if stage),

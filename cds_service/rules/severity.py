@@ -94,14 +94,14 @@ def _strongest(found: list[Finding]) -> list[Finding]:
 def telling(order: Order, found: Sequence[Finding], about: Sequence[str] = ()) -> Finding:
     """The mention that says most of the order: asserted, of its level and side, whole on a card, in the strongest
     section, worst; then the concept that the rule names first."""
+    found = [f for f in found if f.assertion != "absent"] or found
     if len(found) == 1:
         return found[0]
     planned = set(order.levels)
 
-    def weight(finding: Finding) -> tuple[bool, bool, bool, bool, int, int, int]:
+    def weight(finding: Finding) -> tuple[bool, bool, bool, int, int, int]:
         grade = SEVERITIES.index(finding.severity) + 1 if finding.severity else 0
         return (
-            finding.assertion != "absent",
             not _other_side(order, finding),
             bool(planned & set(finding.levels)),
             len(finding.quote) <= SLOTS["quote"],
