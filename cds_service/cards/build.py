@@ -156,6 +156,8 @@ def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: i
     """At most six bullets in the design's order; when they do not fit, the least needed words go first."""
     case, said = concern.case, concern.speech
     why = fill(said.why, values, escaped)
+    if case.basket:  # a card about one of several orders names it in words (Da Vinci CRD, dev-24)
+        why = f"{escaped(values['order'])}. {why}"
     based = _based_on(concern, values, why)
     evidence = next((words.evidence[id].says for id in said.evidence if _fits(words.evidence.get(id), concern)), "")
     also = " ".join(plain(other.reason).rstrip(".") + "." for other in concern.also)

@@ -1,8 +1,8 @@
 """Synthetic charts: who the patient is, what is on file, what is about to be signed, and what must happen then.
 
-A chart file never ages: every date in it is written relative to the day it is opened (`{{-20d}}`, `{{+3d 07:30}}`,
-`{{-67y-112d}}`; inside prose `{{-95d us}}`), and report texts stand in `texts` as lines, so that they can be read in
-the file: `{{text:report}}` and `{{base64:report}}` put them where FHIR wants them.
+A chart file never ages: every date in it is written relative to the moment it is opened (`{{-20d}}`, `{{+3d 07:30}}`,
+`{{+18h}}`, `{{-67y-112d}}`; inside prose `{{-95d us}}`), and report texts stand in `texts` as lines, so that they can
+be read in the file: `{{text:report}}` and `{{base64:report}}` put them where FHIR wants them.
 """
 
 import base64
@@ -17,8 +17,9 @@ from typing import Any
 import orjson
 
 FOLDER = Path(__file__).parent / "charts"
-_WHEN = re.compile(r"\{\{((?:[+-]\d+[yd])+)(?: (\d\d:\d\d|us))?\}\}")
-_STEP = re.compile(r"([+-]\d+)([yd])")
+_WHEN = re.compile(r"\{\{((?:[+-]\d+[ydh])+)(?: (\d\d:\d\d|us))?\}\}")
+_STEP = re.compile(r"([+-]\d+)([ydh])")
+_UNITS = {"d": "days", "h": "hours"}
 _TEXT = re.compile(r"\{\{(text|base64):([a-z0-9-]+)\}\}")
 
 
@@ -100,9 +101,9 @@ def _written(steps: str, how: str | None, now: datetime) -> str:
             # A leap day has no counterpart in most years; the 28th is near enough for a synthetic birthday.
             day = day.replace(year=day.year + int(amount), day=min(day.day, 28) if day.month == 2 else day.day)
         else:
-            day += timedelta(days=int(amount))
+            day += timedelta(**{_UNITS[unit]: int(amount)})
     if how == "us":
         return f"{day:%m/%d/%Y}"
     if how:
         return f"{day:%Y-%m-%d}T{how}:00+00:00"
-    return f"{day:%Y-%m-%d}"
+    return f"{day:%Y-%m-%dT%H:%M:00+00:00}" if "h" in steps else f"{day:%Y-%m-%d}"

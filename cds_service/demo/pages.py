@@ -56,7 +56,7 @@ def demo_blueprint(*, content: Content, ledger: Ledger, clock: Callable[[], date
     def chart(id: str) -> Response:
         now = opened_at()
         found = find_chart(id, now) or abort(404)
-        return _json(shown(found, now) | {"expected": _expected(found, content)})
+        return _json(shown(found, now) | {"expected": expected(found, content)})
 
     @pages.get("/charts/<id>/request")
     def composed(id: str) -> Response:
@@ -79,7 +79,7 @@ def demo_blueprint(*, content: Content, ledger: Ledger, clock: Callable[[], date
     return pages
 
 
-def _expected(chart: Chart, content: Content) -> dict[str, Any]:
+def expected(chart: Chart, content: Content) -> dict[str, Any]:
     """What must happen, with the reader in the words that an order uses."""
     card = chart.expect.get("card")
     if card is None:

@@ -121,6 +121,7 @@ def _card(card: Mapping[str, Any]) -> Panel:
 
 
 def _silence(signed: Signed) -> Text:
-    said = dict.fromkeys(each["says"] for each in signed.verdicts if each["says"])
+    lead = {"not-indicated": "Not met: ", "undetermined": "Not known: "}  # the sentence itself says what would hold
+    said = dict.fromkeys(lead.get(each["outcome"], "") + each["says"] for each in signed.verdicts if each["says"])
     because = " ".join(said) if signed.verdicts else TRIAGED
     return Text.assemble(("silent", "bold green"), (f"  {reason(signed.verdicts)}", "green"), f"\n{because}")

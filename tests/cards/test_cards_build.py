@@ -147,6 +147,16 @@ def test_one_card_for_several_rules_on_one_study() -> None:
     assert "The level is called less than severe." in card["detail"]
 
 
+def test_a_card_about_one_of_several_orders_names_it() -> None:
+    """With other orders in the basket, the first bullet says which order the card is about, in words."""
+    other = replace(ORDER, reference="ServiceRequest/order-2", kind="other")
+    plain = replace(SPEECH, why="The level decides.")
+    assert (
+        "**Why now:** Lumbar fusion L4-L5. The level decides."
+        in built(decided(case(basket=(other,))), speech=(plain,))[0]["detail"]
+    )
+
+
 def test_a_silent_rule_says_nothing() -> None:
     """Silent rules are decided and recorded, never shown."""
     assert built(decided(status="silent")) == []

@@ -67,6 +67,9 @@ const Shown = (() => {
       because);
   }
 
+  /** A rule's sentence says what would hold; where it does not, that is said first. */
+  const LEADS = { "not-indicated": "Not met: ", undetermined: "Not known: " };
+
   /** Demo only: what the ledger says was decided. */
   function why(verdicts) {
     if (!verdicts.length) {
@@ -76,7 +79,7 @@ const Shown = (() => {
     return el("div", { class: "why" }, el("h4", {}, "Why, from the ledger (demo only)"),
       el("ul", {}, ...verdicts.map((verdict) =>
         el("li", {},
-          el("span", { class: "says" }, verdict.says || "This rule could not speak."), " ",
+          el("span", { class: "says" }, (LEADS[verdict.outcome] || "") + (verdict.says || "This rule could not speak.")), " ",
           el("span", { class: "trace" }, `${verdict.rule}: ${ROLES[verdict.outcome] || verdict.outcome} because of ${verdict.because}`)))));
   }
 
