@@ -17,7 +17,7 @@ from cds_service.cards.words import Client, Evidence, Words
 from cds_service.model import Card, Case, Decision, Speech, Subspecialty, Verdict
 from cds_service.site import Offer
 
-DETAIL_LONGEST, BULLETS_MOST = 600, 6
+DETAIL_LONGEST = 600
 TOPIC_SYSTEM = "http://second-read.org/fhir/CodeSystem/card-topic"
 REASON_SYSTEM = "http://second-read.org/fhir/CodeSystem/override-reason"
 

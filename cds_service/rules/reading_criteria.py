@@ -1,11 +1,37 @@
 """Criteria about what the report says: findings, disagreement with the order, and what it makes of a lesion."""
 
+from collections.abc import Callable
 from typing import Any
 
 from cds_service.model import Case, Finding, Reading
 from cds_service.rules import severity
 from cds_service.rules.facts import no, unknown, yes
 from cds_service.rules.rule import Answer, Facts, Question
+
+_KEPT = 512  # answers of one line
+
+
+def _once(ask: Callable[[Case, Reading], Answer]) -> Question:
+    """A question whose answer rests on the reading and on where the order is planned, and so is worked out once."""
+    kept: dict[tuple[Any, ...], Answer] = {}
+
+    def asked(facts: Facts) -> Answer:
+        case = facts.case
+        reading = _reading(case)
+        if reading is None:
+            return _unread(case)
+        order = case.order
+        key = (reading.digest, order.levels, order.side, order.region)
+        answer = kept.get(key) if reading.digest else None
+        if answer is None:
+            answer = ask(case, reading)
+            if len(kept) >= _KEPT:
+                kept.clear()
+            if reading.digest:
+                kept[key] = answer
+        return answer
+
+    return asked
 
 
 def finding(fields: dict[str, Any]) -> Question:
@@ -15,24 +41,21 @@ def finding(fields: dict[str, Any]) -> Question:
     usual = ("present", "uncertain") if fields.get("hedged") else ("present",)
     assertions = frozenset(fields.get("assertion", usual))
 
-    def ask(facts: Facts) -> Answer:
-        reading = _reading(facts.case)
-        if reading is None:
-            return _unread(facts.case)
+    def ask(case: Case, reading: Reading) -> Answer:
         found = [
             f for f in reading.findings
             if f.concept in about and (f.section in sections if sections else f.section in severity.RANKS)
         ]  # fmt: skip
         if grades:
-            return _graded(facts.case, reading, found, grades)
+            return _graded(case, reading, found, grades)
         if planned:
-            found = severity.at_planned(facts.case.order, found)[0]
+            found = severity.at_planned(case.order, found)[0]
         fitting = [item for item in found if item.assertion in assertions and _fits(item, fields)]
         if fitting:
-            return yes("the report says so", severity.telling(facts.case.order, fitting, fields["about"]))
+            return yes("the report says so", severity.telling(case.order, fitting, fields["about"]))
         return _silent(reading)
 
-    return ask
+    return _once(ask)
 
 
 def _fits(item: Finding, fields: dict[str, Any]) -> bool:
@@ -65,11 +88,7 @@ def disagreement(fields: dict[str, Any]) -> Question:
     """At the planned level the report calls it less than severe, leaves it open, denies it, or puts it elsewhere."""
     about, explained_by = frozenset(fields["about"]), frozenset(fields.get("explained_by", ()))
 
-    def ask(facts: Facts) -> Answer:
-        case = facts.case
-        reading = _reading(case)
-        if reading is None:
-            return _unread(case)
+    def ask(case: Case, reading: Reading) -> Answer:
         found = severity.mentions(reading, about | explained_by)
         here, elsewhere = severity.at_planned(case.order, found)
         for item in here:
@@ -89,7 +108,7 @@ def disagreement(fields: dict[str, Any]) -> Question:
         because = {"open": "left open", "denied": "denied"}.get(state, "less than severe")
         return yes(f"{because} at the planned level", item)
 
-    return ask
+    return _once(ask)
 
 
 def _plain(item: Finding) -> bool:
@@ -101,17 +120,13 @@ def lesion(fields: dict[str, Any]) -> Question:
     """What the report makes of the lesion, at worst, is one of these calls."""
     calls = frozenset(fields["call"])
 
-    def ask(facts: Facts) -> Answer:
-        reading = _reading(facts.case)
-        if reading is None:
-            return _unread(facts.case)
-        call, item = facts.memo.get("lesion") or severity.lesion_call(facts.case, reading)
-        facts.memo["lesion"] = (call, item)
+    def ask(case: Case, reading: Reading) -> Answer:
+        call, item = severity.lesion_call(case, reading)
         if call is None:
             return _silent(reading) if item is None else unknown("the report names a lesion and judges it not")
         return yes(f"the report calls it {call}", item) if call in calls else no(f"the report calls it {call}", item)
 
-    return ask
+    return _once(ask)
 
 
 def _reading(case: Case) -> Reading | None:
