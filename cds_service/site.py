@@ -9,7 +9,7 @@ class Offer:
     """One second read that the site offers: who does it, how long it takes, who gets the answer."""
 
     by: str = ""
-    turnaround_hours: int = 24
+    turnaround_hours: int | None = None  # None: as the rule says
     recipient: str = "the ordering clinician"
 
 

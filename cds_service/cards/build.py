@@ -33,6 +33,11 @@ class Concern:
     offer: Offer
     also: tuple[Speech, ...] = ()
 
+    @property
+    def hours(self) -> int:
+        """How long the answer takes: as the site says, else as the rule does."""
+        return self.offer.turnaround_hours or self.speech.turnaround_hours
+
 
 def build_cards(
     decisions: tuple[Decision, ...],
@@ -102,7 +107,7 @@ def _card(
     concern: Concern, words: Words, profile: Client, user: str, now: datetime, new_uuid: Callable[[], str]
 ) -> Card:
     case, said = concern.case, concern.speech
-    values = slot_values(case, concern.lead, concern.reader, concern.offer.turnaround_hours)
+    values = slot_values(case, concern.lead, concern.reader, concern.hours)
     uuid, topic = new_uuid(), topic_of(concern)
     wire: dict[str, Any] = {
         "uuid": uuid,
@@ -164,7 +169,7 @@ def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: i
     recipient = concern.offer.recipient
     accept = (
         f"a draft {escaped(concern.reader.label)} second-read order opens for you to sign; answer to "
-        f"{escaped(recipient)} in about {concern.offer.turnaround_hours} h. Your order stays as it is."
+        f"{escaped(recipient)} in about {concern.hours} h. Your order stays as it is."
     )
     bullets = {
         "Why now": why,
