@@ -42,6 +42,8 @@ class CallOrder(NamedTuple):
 
     order: str
     study: str | None
+    recognised_by: str
+    linked_by: str
     verdicts: tuple[Verdict, ...]
     gaps: tuple[Gap, ...]
     digest: str
@@ -114,6 +116,8 @@ def keep(
         CallOrder(
             order=decision.case.order.reference,
             study=decision.case.study.reference if decision.case.study else None,
+            recognised_by=decision.case.order.members[0].matched_by if decision.case.order.members else "",
+            linked_by=f"{link.rung} {link.report_rung}".strip() if (link := decision.case.link) else "",
             verdicts=decision.verdicts,
             gaps=decision.case.gaps,
             digest=decision.digest,
@@ -176,6 +180,8 @@ def written(key: bytes, call: Call) -> Written:
             "because": _because(verdict),
             "says": _says(verdict),
             "indicator": verdict.indicator,
+            "recognised_by": order.recognised_by,
+            "linked_by": order.linked_by,
             "checks": "[" + ",".join([_check(check) for check in verdict.checks]) + "]",
             "digest": order.digest,
         }

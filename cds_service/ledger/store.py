@@ -56,7 +56,8 @@ HISTORY = (
     .limit(MOST_PAST_CARDS)
 )
 TOLD_OF_A_VERDICT = (
-    "position", "rule", "version", "status", "outcome", "because", "says", "indicator", "checks", "digest",
+    "position", "rule", "version", "status", "outcome", "because", "says", "indicator", "recognised_by", "linked_by",
+    "checks", "digest",
 )  # fmt: skip
 _OF_HOOK = verdicts.c.hook_hash == sa.bindparam("hook")
 VERDICTS = (

@@ -54,6 +54,8 @@ verdicts = Table(
     Column("because", Text, nullable=False),
     Column("says", Text, nullable=False),  # the sentence of the check that decided, from the rule file
     Column("indicator", Text, nullable=False),
+    Column("recognised_by", Text, nullable=False),  # code | local-map | ingredient | text
+    Column("linked_by", Text, nullable=False),  # the rungs order -> study and study -> report, separated by a blank
     Column("checks", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Index("verdicts_by_hook", "hook_hash"),

@@ -46,7 +46,8 @@ def order(fields: dict[str, Any]) -> Question:
             ahead = order.start - facts.case.as_of
             if (soon is not None and ahead >= soon) or (late is not None and ahead < late):
                 return no("another planned start")
-        return yes()
+        # Which of code, local map, ingredient and text recognised the order belongs to the explanation.
+        return yes(f"recognised by {order.members[0].matched_by}") if pairs is not None and order.members else yes()
 
     return ask
 

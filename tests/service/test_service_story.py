@@ -27,6 +27,14 @@ def test_a_fusion_on_moderate_stenosis_warns(ehr: Ehr) -> None:
     assert len(card["suggestions"]) == 1
 
 
+def test_the_ledger_says_how_the_order_was_recognised_and_linked(ehr: Ehr, app: Flask) -> None:
+    """By code, and tied to study and report by region and by imagingStudy: both stand in the record of the decision."""
+    ehr.sign(b.fusion(), prefetch=b.prefetch(b.mri(), b.report()), hookInstance=INSTANCE)
+    (verdict,) = app.extensions["second-read"]["ledger"].verdicts(INSTANCE)
+    assert verdict["recognised_by"] == "code"
+    assert verdict["linked_by"] == "region-and-recency report-imaging-study"
+
+
 def test_an_irrelevant_order_is_silent(ehr: Ehr, app: Flask) -> None:
     """A blood count is answered with no card, and counted by the minute."""
     assert ehr.sign(b.fusion(code={"text": "CBC"}), prefetch=b.prefetch(b.mri(), b.report())) == []

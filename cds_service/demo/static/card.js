@@ -70,6 +70,13 @@ const Shown = (() => {
   /** A rule's sentence says what would hold; where it does not, that is said first. */
   const LEADS = { "not-indicated": "Not met: ", undetermined: "Not known: " };
 
+  /** Rule, outcome and what decided; by what the order was recognised, and how it was tied to its study and report. */
+  function trace(verdict) {
+    const linked = verdict.linked_by ? `, linked by ${verdict.linked_by.replace(" ", ", then ")}` : "";
+    return `${verdict.rule}: ${ROLES[verdict.outcome] || verdict.outcome} because of ${verdict.because}; ` +
+      `order recognised by ${verdict.recognised_by}${linked}`;
+  }
+
   /** Demo only: what the ledger says was decided. */
   function why(verdicts) {
     if (!verdicts.length) {
@@ -80,7 +87,7 @@ const Shown = (() => {
       el("ul", {}, ...verdicts.map((verdict) =>
         el("li", {},
           el("span", { class: "says" }, (LEADS[verdict.outcome] || "") + (verdict.says || "This rule could not speak.")), " ",
-          el("span", { class: "trace" }, `${verdict.rule}: ${ROLES[verdict.outcome] || verdict.outcome} because of ${verdict.because}`)))));
+          el("span", { class: "trace" }, trace(verdict))))));
   }
 
   const words = (concept) => !concept ? "" : concept.text || (concept.coding || []).map((coding) => coding.display || coding.code).join(", ");
