@@ -21,7 +21,7 @@ from cds_service.ledger import Ledger, ledger_key, open_ledger
 from cds_service.model import AuthenticatedClient, Card, HookRequest
 from cds_service.service import answer
 from cds_service.telemetry import count_ledger_loss, failing_rules, metrics_page
-from cds_service.web import answer_errors, cds_hooks_blueprint
+from cds_service.web import answer_errors, cds_hooks_blueprint, directly, order_signer, paths_of
 
 
 def _now() -> datetime:
@@ -87,18 +87,21 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes  # of the other paths
     app.extensions["second-read"] = {"settings": settings, "content": content, "ledger": ledger, "fhir": fhir}
     answer_errors(app)
+    sign = order_signer(admit, decide, settings.max_body_bytes)
     app.register_blueprint(
         cds_hooks_blueprint(
             content.services,
             authenticate=admit,
-            answer=decide,
+            sign=sign,
             keep_feedback=ledger.record_feedback,
             max_body_bytes=settings.max_body_bytes,
         )
     )
     _add_operations(app, content, ledger)
     if settings.cors_origins:
-        _allow_origins(app, settings.cors_origins)
+        _allow_origins(app, settings.cors_origins)  # whose headers the framework adds
+    else:
+        app.wsgi_app = directly(app.wsgi_app, paths_of(content.services), sign)  # type: ignore[method-assign, assignment]  # Flask asks for it so
     if settings.demo:
         from cds_service.demo import demo_blueprint
 

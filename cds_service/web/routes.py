@@ -11,6 +11,7 @@ from cds_service.errors import BadRequest, Issue
 from cds_service.model import AuthenticatedClient, Card, Feedback, HookRequest
 from cds_service.telemetry import count_call, count_cards, count_feedback, count_order_sign
 from cds_service.web.body import JSON, json_body
+from cds_service.web.direct import RAISED, Sign
 from cds_service.web.errors import issue, operation_outcome
 from cds_service.web.feedback import read_feedback
 from cds_service.web.order_sign import read_order_sign
@@ -23,11 +24,31 @@ Answer = Callable[[HookRequest, AuthenticatedClient], Sequence[Card]]
 KeepFeedback = Callable[[AuthenticatedClient, Sequence[Feedback]], None]
 
 
+def order_signer(authenticate: Authenticate, answer: Answer, max_body_bytes: int) -> Sign:
+    """What answers one order-sign call, from the WSGI environment to the bytes of the response."""
+
+    def sign(environ: dict[str, Any], path: str) -> bytes:
+        started = perf_counter()
+        client = authenticate(environ, path)
+        cards = answer(read_order_sign(json_body(environ, max_body_bytes)), client)
+        if cards:
+            count_cards(cards)
+        count_order_sign("card" if cards else "silent", perf_counter() - started)
+        return orjson.dumps({"cards": [card.wire for card in cards]}) if cards else _NO_CARDS
+
+    return sign
+
+
+def paths_of(services: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Where order-sign calls are sent."""
+    return frozenset(f"/cds-services/{service['id']}" for service in services)
+
+
 def cds_hooks_blueprint(
     services: Sequence[Mapping[str, Any]],
     *,
     authenticate: Authenticate,
-    answer: Answer,
+    sign: Sign,
     keep_feedback: KeepFeedback,
     max_body_bytes: int,
 ) -> Blueprint:
@@ -45,15 +66,10 @@ def cds_hooks_blueprint(
         return Response(listed, mimetype=JSON)
 
     def order_sign() -> Response:
-        started = perf_counter()
-        environ = request.environ  # each look at `request` costs; what an irrelevant call may cost is little
-        client = authenticate(environ, request.path)
-        cards = answer(read_order_sign(json_body(environ, max_body_bytes)), client)
-        body = orjson.dumps({"cards": [card.wire for card in cards]}) if cards else _NO_CARDS
-        if cards:
-            count_cards(cards)
-        count_order_sign("card" if cards else "silent", perf_counter() - started)
-        return Response(body, mimetype=JSON)
+        raised = request.environ.pop(RAISED, None)
+        if raised is not None:
+            raise raised
+        return Response(sign(request.environ, request.path), mimetype=JSON)
 
     def feedback() -> Response:
         client = authenticate(request.environ, request.path)
@@ -67,8 +83,7 @@ def cds_hooks_blueprint(
         count_call("feedback", "ok")
         return Response(b"{}", mimetype=JSON)
 
-    for service in services:  # paths without variables are matched quicker
-        path = f"/cds-services/{service['id']}"
+    for path in sorted(paths_of(services)):  # paths without variables are matched quicker
         blueprint.add_url_rule(path, "order_sign", order_sign, methods=["POST"])
         blueprint.add_url_rule(f"{path}/feedback", "feedback", feedback, methods=["POST"])
     return blueprint

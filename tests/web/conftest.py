@@ -12,7 +12,7 @@ from web.validity import check_response
 
 from cds_service.auth import authenticate
 from cds_service.model import AuthenticatedClient, Card, Feedback, HookRequest
-from cds_service.web import answer_errors, cds_hooks_blueprint
+from cds_service.web import answer_errors, cds_hooks_blueprint, directly, order_signer, paths_of
 
 SERVICE = {
     "hook": "order-sign",
@@ -54,20 +54,21 @@ def stage() -> Stage:
     return Stage()
 
 
-@pytest.fixture
-def web(stage: Stage) -> FlaskClient:
-    """The CDS Hooks endpoints; each answer is checked against the schemas."""
+@pytest.fixture(params=["directly", "by route"])
+def web(stage: Stage, request: pytest.FixtureRequest) -> FlaskClient:
+    """The CDS Hooks endpoints, order-sign answered before the framework and by it; each answer is checked."""
     app = Flask("web-alone", static_folder=None)
     answer_errors(app)
 
     def admit(environ: Any, path: str) -> AuthenticatedClient:
         return authenticate(environ, path, None, datetime.now(UTC))
 
+    sign = order_signer(admit, stage.answer, 100_000)
     app.register_blueprint(
-        cds_hooks_blueprint(
-            [SERVICE], authenticate=admit, answer=stage.answer, keep_feedback=stage.keep, max_body_bytes=100_000
-        )
+        cds_hooks_blueprint([SERVICE], authenticate=admit, sign=sign, keep_feedback=stage.keep, max_body_bytes=100_000)
     )
+    if request.param == "directly":
+        app.wsgi_app = directly(app.wsgi_app, paths_of([SERVICE]), sign)  # type: ignore[method-assign, assignment]
     return checked(app.test_client())
 
 
