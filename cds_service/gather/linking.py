@@ -73,8 +73,11 @@ def _before(moment: datetime | None, now: datetime) -> bool:
 def _told_by_reports(studies: tuple[Study, ...], reports: tuple[Report, ...], now: datetime) -> tuple[Study, ...]:
     """Studies that only their report tells of: some EHRs have no ImagingStudy at all."""
     told = []
+    known = frozenset(study.reference for study in studies)
     for report in reports:
-        if report.kind != "radiology" or any(_tied(study, report) for study in studies):
+        # a report that names its studies is tied to those and to no other
+        tied = not known.isdisjoint(report.studies) if report.studies else any(_tied(s, report) for s in studies)
+        if report.kind != "radiology" or tied:
             continue
         when = report.effective or report.issued
         if not _before(when, now):
