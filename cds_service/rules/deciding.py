@@ -66,15 +66,8 @@ def _guarded(
 def _judged(facts: Facts, known: Known) -> Verdict:
     rule = facts.rule
     checks: list[Check] = []
-    withheld: Check | None = None
-    for line in rule.early:
-        check = _check(line, facts, known)
-        checks.append(check)
-        truth = check.truth
-        if truth is TRUE:
-            return _verdict(facts, Outcome.EXCLUDED, check.id, checks)
-        if truth is UNKNOWN and withheld is None and check.if_unknown == "withhold":
-            withheld = check
+    if met := _first_met(rule.early, facts, known, checks):
+        return _verdict(facts, Outcome.EXCLUDED, met.id, checks)
     open_check: Check | None = None
     for line in rule.criteria:
         check = _check(line, facts, known)
@@ -85,14 +78,9 @@ def _judged(facts: Facts, known: Known) -> Verdict:
             open_check = check
     if open_check is not None:
         return _verdict(facts, Outcome.UNDETERMINED, open_check.id, checks)
-    for line in rule.late:
-        check = _check(line, facts, known)
-        checks.append(check)
-        truth = check.truth
-        if truth is TRUE:
-            return _verdict(facts, Outcome.EXCLUDED, check.id, checks)
-        if truth is UNKNOWN and withheld is None and check.if_unknown == "withhold":
-            withheld = check
+    if met := _first_met(rule.late, facts, known, checks):
+        return _verdict(facts, Outcome.EXCLUDED, met.id, checks)
+    withheld = next((c for c in checks if c.truth is UNKNOWN and c.if_unknown == "withhold"), None)
     if withheld is not None:
         return _verdict(facts, Outcome.UNDETERMINED, withheld.id, checks)
     warnings = _warnings(facts)
@@ -101,15 +89,22 @@ def _judged(facts: Facts, known: Known) -> Verdict:
     return _verdict(facts, Outcome.INDICATED, rule.criteria[-1].id, [*checks, *warnings], indicator)
 
 
+def _first_met(lines: tuple[Criterion, ...], facts: Facts, known: Known, checks: list[Check]) -> Check | None:
+    """The first of these exclusions that is met, or None; every check made joins `checks`."""
+    for line in lines:
+        check = _check(line, facts, known)
+        checks.append(check)
+        if check.truth is TRUE:
+            return check
+    return None
+
+
 def _settled(facts: Facts, known: Known) -> Verdict | None:
     """The verdict that no report and no read can change, or None."""
     rule, case = facts.rule, facts.case
     checks: list[Check] = []
-    for line in rule.early:
-        check = _check(line, facts, known)
-        checks.append(check)
-        if check.truth is TRUE:
-            return _verdict(facts, Outcome.EXCLUDED, check.id, checks)
+    if met := _first_met(rule.early, facts, known, checks):
+        return _verdict(facts, Outcome.EXCLUDED, met.id, checks)
     imaging_open = case.missing("imagingStudies") or case.missing("diagnosticReports")
     for line in rule.criteria:
         if line.unread and not (imaging_open and _IMAGING.intersection(line.kinds)):
