@@ -11,7 +11,7 @@ from typing import Any
 
 from cds_service.errors import ContentError, Problem
 from cds_service.model import SLOTS, Coding, Order, Study, Subspecialty
-from cds_service.yaml_source import Place, YamlSource, read_yaml
+from cds_service.yaml_source import Place, YamlSource, read_plain
 
 _KEYS = frozenset(
     {
@@ -91,7 +91,7 @@ class Routing:
 
 def load_routing(path: Path) -> Routing:
     """The table of the file, or ContentError with every problem at once."""
-    source = read_yaml(path)
+    source = read_plain(path)
     problems = source.unknown_keys((), source.value, _KEYS)
     if problems:
         raise ContentError(tuple(problems))

@@ -16,9 +16,9 @@ from cds_service.errors import ContentError, Problem
 from cds_service.reading import Lexicon, load_lexicon
 from cds_service.routing import Routing, load_routing
 from cds_service.rules import Names, RuleSet, load_rules, read_evidence
-from cds_service.rules.source import Sheet
 from cds_service.site import Site
 from cds_service.terminology import ValueSets, load_value_sets
+from cds_service.yaml_source import Sheet
 
 __all__ = ["Content", "content_folder", "load_content"]
 

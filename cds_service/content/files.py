@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from cds_service.cards import Client, OverrideReason
 from cds_service.rules.fields import Field, Vocabulary, read_fields
-from cds_service.rules.source import Node, Sheet, read_yaml
 from cds_service.site import Offer, Site
+from cds_service.yaml_source import Node, Sheet, read_yaml
 
 _EFFECTS = ("quiet-for-study", "quiet-for-encounter", "quiet-for-30-days", "review")
 _SERVICE = {

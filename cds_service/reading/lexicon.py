@@ -12,8 +12,9 @@ from typing import Literal, TypeVar, get_args
 
 from cds_service.errors import ContentError, Problem
 from cds_service.model import Assertion, Suspicion
-from cds_service.reading.strict_yaml import Node, read_yaml
+from cds_service.reading.entries import Entry
 from cds_service.reading.words import Trie, any_of, count, spread
+from cds_service.yaml_source import Sheet, read_yaml
 
 Kind = Literal[
     "negation", "pseudo", "hedge", "historical", "hypothetical", "indication", "family", "resolved", "unread",
@@ -100,15 +101,17 @@ def load_lexicon(folder: Path) -> Lexicon:
     if not files:
         raise ContentError((Problem(str(folder), 1, 1, "lexicon-empty", "no *.yaml file in the lexicon folder"),))
     for path in files:
-        raw = path.read_bytes()
-        digest.update(raw)
-        root = read_yaml(path, raw, problems)
-        if root is None:
-            continue
-        if path.stem == MODIFIERS:
-            _read_modifiers(root, triggers, examples)
-        else:
-            _read_concept(root, path.stem, titles, phrases, examples)
+        digest.update(path.read_bytes())
+        sheet = Sheet(path.name)
+        root = read_yaml(path, sheet)
+        if root is not None and not isinstance(root.value, dict):
+            sheet.wrong(root, "not-a-mapping", "the file must be a mapping at its top")
+        elif root is not None and not sheet.problems:
+            if path.stem == MODIFIERS:
+                _read_modifiers(Entry(root, sheet), triggers, examples)
+            else:
+                _read_concept(Entry(root, sheet), path.stem, titles, phrases, examples)
+        problems += sheet.problems
     if problems:
         raise ContentError(tuple(sorted(problems, key=lambda p: (p.file, p.line, p.column))))
     return Lexicon(
@@ -124,24 +127,24 @@ def load_lexicon(folder: Path) -> Lexicon:
 
 
 def _read_concept(
-    root: Node, stem: str, titles: dict[str, str], phrases: dict[str, Phrase], examples: list[Example]
+    root: Entry, stem: str, titles: dict[str, str], phrases: dict[str, Phrase], examples: list[Example]
 ) -> None:
     root.keys(required=("id", "title", "phrases"), optional=("severity", "lesion", "near", "never_near", "notes"))
     concept = root.text("id")
     if concept and concept != stem:
-        root.at("id").wrong("id-not-file", f"id is '{concept}' but the file is '{stem}.yaml'")
+        root.wrong("id", "id-not-file", f"id is '{concept}' but the file is '{stem}.yaml'")
     titles[stem] = root.text("title")
     graded, lesion = root.flag("severity"), root.flag("lesion")
     near, never = root.words("near"), root.words("never_near")
     seen: set[str] = set()
-    for node in root.items("phrases"):
+    for node in root.entries("phrases"):
         node.keys(
             required=("id", "words", "example", "expect"),
             optional=("suspicion", "value", "near", "with", "never_near", "severity", "lesion"),
         )
         name = node.text("id")
         if name in seen:
-            node.at("id").wrong("duplicate-id", f"phrase '{name}' stands twice in this file")
+            node.wrong("id", "duplicate-id", f"phrase '{name}' stands twice in this file")
         seen.add(name)
         phrase = Phrase(
             id=f"{stem}/{name}",
@@ -158,16 +161,16 @@ def _read_concept(
         _example(node, phrase.id, stem, examples)
 
 
-def _read_modifiers(root: Node, triggers: dict[str, Trigger], examples: list[Example]) -> None:
+def _read_modifiers(root: Entry, triggers: dict[str, Trigger], examples: list[Example]) -> None:
     root.keys(required=("id", "title", "triggers"), optional=("notes",))
     seen: set[str] = set()
-    for node in root.items("triggers"):
+    for node in root.entries("triggers"):
         node.keys(
             required=("id", "kind", "words", "example", "expect"), optional=("direction", "reach", "suspicion", "trend")
         )
         name = node.text("id")
         if name in seen:
-            node.at("id").wrong("duplicate-id", f"trigger '{name}' stands twice in this file")
+            node.wrong("id", "duplicate-id", f"trigger '{name}' stands twice in this file")
         seen.add(name)
         direction = node.choice("direction", ("ahead", "back", "both")) or "ahead"
         trigger = Trigger(
@@ -183,23 +186,23 @@ def _read_modifiers(root: Node, triggers: dict[str, Trigger], examples: list[Exa
         _example(node, name, None, examples)
 
 
-def _keep(node: Node, kept: K, by_words: dict[str, K]) -> None:
+def _keep(node: Entry, kept: K, by_words: dict[str, K]) -> None:
     """Spread the words of one entry; the same words may mean one thing only."""
     for pattern in node.words("words"):
         size = count(pattern)
         if size > _MOST_WORDS:
-            node.at("words").wrong("too-many-words", f"braces spread to {size} phrases (at most {_MOST_WORDS})")
+            node.wrong("words", "too-many-words", f"braces spread to {size} phrases (at most {_MOST_WORDS})")
             continue
         for words in spread(pattern):
             other = by_words.setdefault(words, kept)
             if other is not kept:
-                node.at("words").wrong("words-twice", f"'{words}' already belongs to {other.id}")
+                node.wrong("words", "words-twice", f"'{words}' already belongs to {other.id}")
 
 
-def _example(node: Node, id: str, concept: str | None, examples: list[Example]) -> None:
+def _example(node: Entry, id: str, concept: str | None, examples: list[Example]) -> None:
     expect = node.choice("expect", ASSERTIONS)
     sentence = node.text("example")
     if concept is None and not ("[" in sentence and "]" in sentence):
-        node.at("example").wrong("no-target", "mark the words that are modified: `No evidence of [metastasis].`")
+        node.wrong("example", "no-target", "mark the words that are modified: `No evidence of [metastasis].`")
     if expect:
-        examples.append(Example(id, concept, sentence, expect, node.file, node.at("example").line))
+        examples.append(Example(id, concept, sentence, expect, node.sheet.file, node.at("example").line))

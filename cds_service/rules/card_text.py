@@ -4,7 +4,7 @@ import re
 from string import Formatter
 
 from cds_service.model import SLOTS
-from cds_service.rules.source import Node, Sheet, nearest
+from cds_service.yaml_source import Node, Sheet, nearest
 
 SUMMARY_LIMIT, SUMMARY_TARGET = 140, 110
 FORBIDDEN = re.compile(

@@ -9,7 +9,7 @@ from cds_service.rules.facts import days, no, yes
 from cds_service.rules.fields import Field, Vocabulary, read_fields
 from cds_service.rules.kinds import EARLY, KINDS, OF_RULE
 from cds_service.rules.rule import Answer, Criterion, Facts, Question
-from cds_service.rules.source import Node, Sheet, nearest
+from cds_service.yaml_source import Node, Sheet, nearest
 
 COMPILE: dict[str, Callable[[dict[str, Any]], Question]] = {
     "order": order_criteria.order,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
-from cds_service.rules.source import Node, Sheet, nearest
+from cds_service.yaml_source import Node, Sheet, nearest
 
 Shape = Literal[
     "text", "flag", "number", "date", "version", "duration", "choice", "choices", "words", "members", "mapping", "list",

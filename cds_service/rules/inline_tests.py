@@ -7,7 +7,7 @@ from typing import Any
 from cds_service.model import Outcome
 from cds_service.rules.fields import Field, Vocabulary, read_fields
 from cds_service.rules.rule import Criterion, InlineTest
-from cds_service.rules.source import Node, Sheet, nearest
+from cds_service.yaml_source import Node, Sheet, nearest
 
 TEST: dict[str, Field] = {
     "name": Field("text", "what the surgeon sees", required=True),

@@ -11,7 +11,7 @@ from cds_service.rules.compiling import compile_criterion
 from cds_service.rules.fields import Field, read_fields
 from cds_service.rules.rule import Criterion, Evidence, Names, Rule, RuleSet, ruleset
 from cds_service.rules.rule_file import overdue, read_parameters, read_rule, vocabulary
-from cds_service.rules.source import Sheet, read_yaml
+from cds_service.yaml_source import Sheet, read_yaml
 
 DUE = timedelta(days=60)
 EVIDENCE: dict[str, Field] = {

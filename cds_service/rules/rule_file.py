@@ -10,7 +10,7 @@ from cds_service.rules.compiling import compile_criterion
 from cds_service.rules.fields import Field, Vocabulary, duration, read_fields
 from cds_service.rules.inline_tests import lint_tests, read_tests
 from cds_service.rules.rule import Criterion, Evidence, Names, Rule
-from cds_service.rules.source import Node, Sheet, nearest
+from cds_service.yaml_source import Node, Sheet, nearest
 
 RULE: dict[str, Field] = {
     "id": Field("text", "name of the rule; the file is called after it", required=True),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cds_service.errors import ContentError, Problem
 from cds_service.terminology.index import ICD10CM, Codes, canonical_code
-from cds_service.yaml_source import read_yaml
+from cds_service.yaml_source import read_plain
 
 _RANGE = re.compile(r"([A-Z])(\d{2})-\1(\d{2})")
 _CODE = re.compile(r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?")
@@ -15,7 +15,7 @@ _CODE = re.compile(r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?")
 
 def place_cancers(path: Path, codes: Codes, regions: AbstractSet[str]) -> None:
     """Give the ICD-10-CM members of cancer-conditions their region; ContentError with every problem at once."""
-    source = read_yaml(path)
+    source = read_plain(path)
     problems: list[Problem] = source.unknown_keys((), source.value, frozenset({"icd10cm"}))
     if not problems:
         problems = source.unknown_keys(("icd10cm",), source.value.get("icd10cm"), frozenset(regions))

@@ -14,7 +14,7 @@ from typing import Any
 
 from cds_service.errors import ContentError, Problem
 from cds_service.model import Member
-from cds_service.yaml_source import Place, YamlSource, read_yaml
+from cds_service.yaml_source import Place, YamlSource, read_plain
 
 _FILE_KEYS = frozenset({"never_before", "never_after", "phrases", "drugs", "never_with_drug"})
 _PHRASE_KEYS = frozenset({"id", "value_set", "group", "region", "needs_cancer", "words", "example", "never"})
@@ -69,7 +69,7 @@ def load_order_phrases(
     path: Path, groups: Mapping[str, AbstractSet[str]], ingredients: Iterable[Member], regions: AbstractSet[str]
 ) -> OrderPhrases:
     """The phrases of the file and the drug names of the value set; ContentError with every problem at once."""
-    source = read_yaml(path)
+    source = read_plain(path)
     problems = source.unknown_keys((), source.value, _FILE_KEYS)
     if problems:
         raise ContentError(tuple(problems))

@@ -15,8 +15,8 @@ from typing import Any
 from cds_service.errors import ContentError
 from cds_service.model import HookRequest, PastCard
 from cds_service.rules.fields import duration
-from cds_service.rules.source import Sheet, read_yaml
 from cds_service.workbench.resources import Codes, condition, observation, other_report, procedure, request
+from cds_service.yaml_source import Sheet, read_yaml
 
 _RELATIVE = re.compile(r"([+-])\s*(\d+(?:\.\d+)?\s*[dh])")
 _KEYS = {

@@ -18,10 +18,10 @@ from cds_service.reading import Lexicon, load_lexicon
 from cds_service.routing import Routing, load_routing
 from cds_service.rules.load import check_rules, read_evidence, read_exclusions
 from cds_service.rules.rule import Names, Rule
-from cds_service.rules.source import Sheet
 from cds_service.terminology import ValueSets, load_value_sets
 from cds_service.workbench.editor_schema import schemas
 from cds_service.workbench.trying import Trial, try_rules
+from cds_service.yaml_source import Sheet
 
 _PATH = click.Path(exists=True, path_type=Path)
 _MARK = {"error": "bold red", "warning": "yellow"}
