@@ -27,6 +27,7 @@ from cds_service.model.facts import (
 from cds_service.model.reading import (
     SEVERITIES,
     Assertion,
+    Conflict,
     Finding,
     Gap,
     Reading,
@@ -35,7 +36,9 @@ from cds_service.model.reading import (
     SectionKind,
     Severity,
     Side,
+    StatedStage,
     Suspicion,
+    Trend,
 )
 from cds_service.model.roundtrip import from_json, to_json
 
@@ -50,6 +53,7 @@ __all__ = [
     "Coding",
     "Concept",
     "Condition",
+    "Conflict",
     "Decision",
     "Feedback",
     "FhirAccess",
@@ -77,9 +81,11 @@ __all__ = [
     "Source",
     "Speech",
     "StageObservation",
+    "StatedStage",
     "Study",
     "Subspecialty",
     "Suspicion",
+    "Trend",
     "Truth",
     "Verdict",
     "from_json",

@@ -7,6 +7,7 @@ Assertion = Literal["present", "absent", "uncertain", "historical", "hypothetica
 Severity = Literal["mild", "moderate", "severe"]
 Side = Literal["left", "right", "bilateral"]
 Suspicion = Literal["suspicious", "indeterminate", "benign"]
+Trend = Literal["new", "larger", "stable", "smaller", "resolved"]
 SectionKind = Literal[
     "header", "indication", "history", "technique", "comparison", "findings", "impression", "recommendation",
     "addendum", "communication", "other",
@@ -50,6 +51,17 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedStage:
+    """The parts of one stated stage as written, without its prefix: `cT2 N0 M1a` is T2, N0, M1a; AJCC or FIGO."""
+
+    t: str | None = None
+    n: str | None = None
+    m: str | None = None
+    group: str | None = None  # `IIIA`
+    scheme: Literal["AJCC", "FIGO"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing a report says: `quote == text[start:end]`, always.
 
@@ -70,14 +82,32 @@ class Finding:
     severity: Severity | None = None
     levels: tuple[str, ...] = ()
     side: Side | None = None
-    size_mm: float | None = None
+    size_mm: float | None = None  # largest axis
     prior_size_mm: float | None = None
-    trend: Literal["new", "larger", "stable", "smaller", "resolved"] | None = None
+    trend: Trend | None = None
     suspicion: Suspicion | None = None  # of a lesion, by words
     system: str | None = None  # rads: `BI-RADS`, `Lung-RADS`, …; tnm: c | p
-    value: str | None = None  # rads: `4B`; tnm: `cT2 N0 M1a`; spondylolisthesis: grade `2`
+    value: str | None = None  # rads: `4B`; tnm: `cT2 N0 M1a`; others: what the phrase or number says, such as grade `2`
     flag: Literal["high", "intermediate", "limited", "benign"] | None = None  # of a RADS category
-    regions: tuple[str, ...] = ()  # organ or region the clause names, where it names one
+    regions: tuple[str, ...] = ()  # body regions that the clause names, where it names one
+    axes_mm: tuple[float, ...] = ()  # every axis of the size, as written
+    organs: tuple[str, ...] = ()  # organs that the sentence or the head of its line names, such as `adrenal`
+    incidental: bool = False  # the sentence calls it incidental
+    site: str | None = None  # what a category is of: NI-RADS `primary` | `neck`, C-RADS `colonic` | `extracolonic`
+    modifiers: tuple[str, ...] = ()  # of a category: CAD-RADS `P3`, `S`; Lung-RADS `S`
+    stage: StatedStage | None = None  # parts of a tnm finding
+    versus: tuple[str, ...] = ()  # concepts that the sentence holds against this one: `recurrence versus necrosis`
+    date: str | None = None  # of a comparison, as YYYY-MM-DD, YYYY-MM or YYYY
+    overridden: bool = False  # rads, tnm: a stronger section, or a higher value of the same section, speaks for it
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two asserted findings of one report that cannot both be right; the places are indexes of `Reading.findings`."""
+
+    kind: Literal["side", "presence", "severity", "category"]
+    first: int
+    second: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +118,6 @@ class Reading:
     sections: tuple[Section, ...]
     findings: tuple[Finding, ...]
     gaps: tuple[Gap, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    examined: tuple[str, ...] = ()  # regions that the title of the report names, where it names one
     digest: str = ""  # of the renderings and the lexicon: same input, same reading

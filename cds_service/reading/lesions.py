@@ -3,9 +3,6 @@
 import re
 from typing import NamedTuple
 
-from cds_service.model import Suspicion
-from cds_service.reading.lexicon import Trend
-
 _NUMBER = r"\d{1,3}(?:[.,]\d{1,2})?"
 _AXIS = r"(?: ?(?:ap|ml|cc|tr|si|craniocaudal|transverse|anteroposterior|in (?:ap|short axis|long axis)))?"
 _SIZE = re.compile(
@@ -24,21 +21,13 @@ _SINCE = re.compile(r" ?(?:previously|prior|on (?:the )?prior|before)\b")
 
 
 class Size(NamedTuple):
-    """One measurement in millimetres, its largest axis."""
+    """One measurement in millimetres, its largest axis and all of them."""
 
     start: int
     end: int
     mm: float
     former: bool
-
-
-class Lesion(NamedTuple):
-    """What a clause says of one lesion."""
-
-    size: float | None
-    prior: float | None
-    trend: Trend | None
-    suspicion: Suspicion | None
+    axes: tuple[float, ...] = ()
 
 
 def sizes(low: str, start: int, end: int) -> list[Size]:
@@ -47,7 +36,8 @@ def sizes(low: str, start: int, end: int) -> list[Size]:
     for match in _SIZE.finditer(low, start, end):
         unit = match["unit"]
         axes = [(float(number.replace(",", ".")), of or unit) for number, of in _ONE.findall(match["sizes"])]
-        mm = max(value * (10 if of.startswith("c") else 1) for value, of in axes)
+        in_mm = tuple([round(value * (10 if of.startswith("c") else 1), 1) for value, of in axes])
+        mm = max(in_mm)
         head = low[max(start, match.start() - 40) : match.start()]
         former = _FORMER.search(head) is not None or _SINCE.match(low, match.end(), end) is not None
         if former and " to " in match[0]:  # `grown from 6 mm to 11 mm`
@@ -55,17 +45,17 @@ def sizes(low: str, start: int, end: int) -> list[Size]:
             found.append(Size(match.start(), match.end(), round(was, 1), True))
             found.append(Size(match.start(), match.end(), round(now, 1), False))
             continue
-        found.append(Size(match.start(), match.end(), round(mm, 1), former))
+        found.append(Size(match.start(), match.end(), round(mm, 1), former, in_mm))
     return found
 
 
 def sizes_of(
     measured: list[Size], mention: tuple[int, int], before: int, after: int
-) -> tuple[float | None, float | None]:
-    """The present and the earlier size that belong to a mention: its own clause first, then what follows."""
+) -> tuple[float | None, float | None, tuple[float, ...]]:
+    """The present size, the earlier one and the present axes of a mention, from its own clause."""
     start, end = mention
     own = [size for size in measured if before <= size.start and size.end <= after]
     now = [size for size in own if not size.former]
     then = [size for size in own if size.former]
     near = min(now, key=lambda size: min(abs(size.end - start), abs(size.start - end)), default=None)
-    return (near.mm if near else None), (then[0].mm if then else None)
+    return (near.mm if near else None), (then[0].mm if then else None), (near.axes if near else ())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from cds_service.errors import ContentError, Problem
-from cds_service.model import Assertion, Suspicion
+from cds_service.model import Assertion, Suspicion, Trend
 from cds_service.reading.entries import Entry
 from cds_service.reading.words import Trie, any_of, count, spread
 from cds_service.yaml_source import Sheet, read_yaml
@@ -20,7 +20,6 @@ Kind = Literal[
     "negation", "pseudo", "hedge", "historical", "hypothetical", "indication", "family", "resolved", "unread",
     "boundary", "mark",
 ]  # fmt: skip
-Trend = Literal["new", "larger", "stable", "smaller", "resolved"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TRENDS: tuple[Trend, ...] = get_args(Trend)
 ASSERTIONS: tuple[Assertion, ...] = get_args(Assertion)

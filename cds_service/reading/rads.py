@@ -101,6 +101,8 @@ class Category(NamedTuple):
     system: str
     value: str
     flag: Flag | None
+    site: str | None = None
+    modifiers: tuple[str, ...] = ()
 
 
 def may_state(words: list[str]) -> bool:

@@ -6,13 +6,13 @@ sentences recur from report to report. They are kept in memory only, and no more
 
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
-from cds_service.model import Assertion, SectionKind, Suspicion
+from cds_service.model import Assertion, SectionKind, Severity, Side, StatedStage, Suspicion, Trend
 from cds_service.reading.assertion import ASKING, Scene, Verdict, judge
 from cds_service.reading.grading import Grade, grades, may_grade
 from cds_service.reading.lesions import sizes_of
-from cds_service.reading.lexicon import Lexicon, Phrase, Trend
+from cds_service.reading.lexicon import Lexicon, Phrase
 from cds_service.reading.page import levels_in
 from cds_service.reading.quote import clause
 from cds_service.reading.rads import Category
@@ -38,6 +38,33 @@ _ON_PRIOR = re.compile(
 )
 
 
+class Rest(NamedTuple):
+    """The fields of a Finding behind `section`, in its order."""
+
+    phrase: str = ""
+    trigger: str | None = None
+    hedged: bool = False
+    severity: Severity | None = None
+    levels: tuple[str, ...] = ()
+    side: Side | None = None
+    size_mm: float | None = None
+    prior_size_mm: float | None = None
+    trend: Trend | None = None
+    suspicion: Suspicion | None = None
+    system: str | None = None
+    value: str | None = None
+    flag: Literal["high", "intermediate", "limited", "benign"] | None = None
+    regions: tuple[str, ...] = ()
+    axes_mm: tuple[float, ...] = ()
+    organs: tuple[str, ...] = ()
+    incidental: bool = False
+    site: str | None = None
+    modifiers: tuple[str, ...] = ()
+    stage: StatedStage | None = None
+    versus: tuple[str, ...] = ()
+    date: str | None = None
+
+
 class Said(NamedTuple):
     """One finding before it stands in a text: offsets from the start of its sentence, and all the rest as it is."""
 
@@ -46,7 +73,7 @@ class Said(NamedTuple):
     start: int
     end: int
     mention: tuple[int, int]
-    rest: tuple[Any, ...]  # the fields of a Finding behind `section`, in order
+    rest: Rest
 
 
 def said_of(
@@ -116,10 +143,11 @@ def _said_of(
             continue
         hedged = verdict.hedged
         size = prior = None
+        axes: tuple[float, ...] = ()
         trend: Trend | None = None
         doubt: Suspicion | None = what.suspicion
         if what.lesion:
-            size, prior = sizes_of(weight.sizes, (start, end), before, after)
+            size, prior, axes = sizes_of(weight.sizes, (start, end), before, after)
             trend = _trend(scene, start, end)
             if trend is None and size is not None and prior is not None and size != prior:
                 trend = "larger" if size > prior else "smaller"
@@ -139,9 +167,9 @@ def _said_of(
             said = verdict.assertion
             if said == "absent" and left >= max(end, reach[1]):
                 said = "present"  # `absent at L3-L4 and moderate at L4-L5`
-            rest = (
-                what.id, verdict.trigger, hedged, severity, named, side, size, prior, trend, doubt, None, value, None,
-                regions,
+            rest = Rest(
+                what.id, verdict.trigger, hedged, severity, named, side, size, prior, trend, doubt,
+                value=value, regions=regions, axes_mm=axes,
             )  # fmt: skip
             found.append(Said(what.concept, said, at, to, (start, end), rest))
     return tuple(found)
@@ -169,10 +197,15 @@ def _judge(scene: Scene, mention: Mention, section: SectionKind) -> Verdict:
     return verdict
 
 
-def _stated(what: Category | Stage, verdict: Verdict, regions: tuple[str, ...]) -> tuple[Any, ...]:
-    system, flag = (what.system, what.flag) if isinstance(what, Category) else (what.basis, None)
-    return (
-        "", verdict.trigger, verdict.hedged, None, (), None, None, None, None, None, system, what.value, flag, regions,
+def _stated(what: Category | Stage, verdict: Verdict, regions: tuple[str, ...]) -> Rest:
+    if isinstance(what, Stage):
+        return Rest(
+            trigger=verdict.trigger, hedged=verdict.hedged, system=what.basis, value=what.value, regions=regions,
+            stage=what.parts,
+        )  # fmt: skip
+    return Rest(
+        trigger=verdict.trigger, hedged=verdict.hedged, system=what.system, value=what.value, flag=what.flag,
+        regions=regions, site=what.site, modifiers=what.modifiers,
     )  # fmt: skip
 
 

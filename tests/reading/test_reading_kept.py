@@ -1,11 +1,13 @@
 """What is kept of one report never changes the reading of another, and is bounded."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from cds_service.model import Finding, ReportPart
 from cds_service.reading import Lexicon, page, read, said, sentence
+from cds_service.reading.said import Rest
 
 KEPT: tuple[Any, ...] = tuple(
     value for module in (page, said, sentence) for value in vars(module).values() if hasattr(value, "cache_clear")
@@ -70,3 +72,10 @@ def test_no_long_sentence_is_kept(lexicon: Lexicon) -> None:
     assert all(kept.cache_info().maxsize is not None for kept in KEPT)
     read((ReportPart("presentedForm", f"B {long}. A mass. This, {long}."),), lexicon)
     assert [kept.cache_info().currsize for kept in KEPT] == sizes
+
+
+def test_what_is_kept_of_a_finding_has_its_fields_in_its_order() -> None:
+    """A kept answer is put into a Finding by position, so the two lists may never differ."""
+    of_finding = [field.name for field in fields(Finding)]
+    behind = of_finding.index("section") + 1
+    assert list(Rest._fields) == of_finding[behind : behind + len(Rest._fields)]
