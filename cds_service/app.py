@@ -13,12 +13,14 @@ from uuid import UUID
 import orjson
 from flask import Flask, Response, request
 
-from cds_service.auth import authenticate, load_keys
+from cds_service.auth import Keys, authenticate, load_keys
 from cds_service.config import Settings, check_settings
 from cds_service.content import Content, load_content
 from cds_service.gather import Deadline, FhirReader
 from cds_service.ledger import Ledger, ledger_key, open_ledger
 from cds_service.model import AuthenticatedClient, Card, HookRequest
+from cds_service.outbound import Allowlist
+from cds_service.outbound.connections import guarded_session
 from cds_service.service import answer
 from cds_service.telemetry import count_ledger_loss, failing_rules, metrics_page
 from cds_service.web import answer_errors, cds_hooks_blueprint, directly, order_signer, paths_of
@@ -64,7 +66,7 @@ def create_app(
     keys = load_keys(settings)
     content = content or load_settings_content(settings)
     ledger = ledger or open_settings_ledger(settings, clock)
-    fhir = fhir or FhirReader(settings.fhir_servers)
+    fhir = fhir or _reader(settings, keys)
     new_uuid = new_uuid or _new_uuids()
     seconds = settings.deadline_ms / 1000
 
@@ -107,6 +109,15 @@ def create_app(
 
         app.register_blueprint(demo_blueprint(content=content, ledger=ledger, clock=clock))
     return app
+
+
+def _reader(settings: Settings, keys: Keys | None) -> FhirReader:
+    """Reads the servers of the settings, or of each issuer's own entry in the clients file."""
+    servers = {iss: issuer.servers for iss, issuer in keys.issuers.items() if issuer.servers} if keys else {}
+    return FhirReader(
+        Allowlist(settings.fhir_servers, servers),
+        session=lambda: guarded_session(settings.private_networks, ca_file=settings.ca_file, parallel=24),
+    )
 
 
 def close_app(app: Flask) -> None:

@@ -22,6 +22,7 @@ from jwt.utils import base64url_decode
 from cds_service.config import Settings
 from cds_service.errors import BadRequest, Issue, SettingsError, Unauthorized
 from cds_service.model import AuthenticatedClient
+from cds_service.outbound import base_url
 
 ANONYMOUS = AuthenticatedClient("anonymous")
 _FORWARDED = {
@@ -45,6 +46,7 @@ class TrustedIssuer:
 
     client: AuthenticatedClient
     jku: str | None
+    servers: tuple[str, ...]  # FHIR bases that this caller alone may name; none: those of the settings
     keys: Mapping[tuple[str, str], Verify]
 
 
@@ -197,7 +199,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _issuer(entry: dict[str, Any], where: str, folder: Path, algorithms: tuple[str, ...]) -> TrustedIssuer:
-    unknown = entry.keys() - {"iss", "jwks", "jwks_file", "jku", "tenant", "profile"}
+    unknown = entry.keys() - {"iss", "jwks", "jwks_file", "jku", "tenant", "profile", "fhir_servers"}
     if unknown:
         raise SettingsError(f"{where}: no such key: {', '.join(sorted(unknown))}")
     for name in ("iss", "jku", "tenant", "profile", "jwks_file"):
@@ -209,7 +211,17 @@ def _issuer(entry: dict[str, Any], where: str, folder: Path, algorithms: tuple[s
         raise SettingsError(f"{where}: one of jwks and jwks_file is expected")
     key_set = entry["jwks"] if "jwks" in entry else _document(folder / entry["jwks_file"])
     client = AuthenticatedClient(entry["iss"], entry.get("tenant"), entry.get("profile", "reference"))
-    return TrustedIssuer(client, entry.get("jku"), _keys(key_set, where, algorithms))
+    return TrustedIssuer(client, entry.get("jku"), _servers(entry, where), _keys(key_set, where, algorithms))
+
+
+def _servers(entry: dict[str, Any], where: str) -> tuple[str, ...]:
+    listed = entry.get("fhir_servers", [])
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        raise SettingsError(f"{where}.fhir_servers: a list of base URLs is expected")
+    try:
+        return tuple(map(base_url, listed))
+    except ValueError as error:
+        raise SettingsError(f"{where}.fhir_servers: {error} are expected") from None
 
 
 def _keys(key_set: Any, where: str, algorithms: tuple[str, ...]) -> dict[tuple[str, str], Verify]:

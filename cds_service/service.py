@@ -44,6 +44,7 @@ def answer(
         basket,
         content=content,
         fhir=fhir,
+        issuer=client.id,
         deadline=deadline,
         now=now,
         history=lambda studies, orders: _history(ledger, client, request, studies, orders),

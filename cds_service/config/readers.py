@@ -1,9 +1,12 @@
 """How the value of one setting is read; a `ValueError` says what was expected."""
 
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from cds_service.outbound import base_url
 
 ASYMMETRIC_ALGORITHMS = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 
@@ -66,15 +69,16 @@ def listed(value: Any) -> tuple[str, ...]:
 
 
 def urls(value: Any) -> tuple[str, ...]:
-    """Absolute http(s) URLs, without a final slash."""
-    urls = tuple(url.rstrip("/") for url in listed(value))
-    for url in urls:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("absolute http(s) URLs without query, separated by commas")
-        if parts.username or parts.password:
-            raise ValueError("URLs without a user name or password in them")
-    return urls
+    """Absolute http(s) URLs in canonical form, without a final slash."""
+    return tuple(base_url(url) for url in listed(value))
+
+
+def networks(value: Any) -> tuple[str, ...]:
+    """IP networks in CIDR notation."""
+    try:
+        return tuple(str(ip_network(word)) for word in listed(value))
+    except ValueError:
+        raise ValueError("IP networks such as 10.20.0.0/16, separated by commas") from None
 
 
 def origins(value: Any) -> tuple[str, ...]:

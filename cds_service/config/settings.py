@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from cds_service.config.readers import (
     algorithms,
+    networks,
     one_of,
     origins,
     path,
@@ -42,7 +43,8 @@ class Settings:
             path,
             "TOML or JSON file of the callers that are let in. One entry per issuer: `iss`, and `jwks` (a JWK Set) or"
             " `jwks_file` (its path, relative to this file); optional `jku`, `tenant`, `profile` (a file name of"
-            " cards/clients). Public keys only. Read once, at start.",
+            " cards/clients), `fhir_servers` (base URLs that this caller alone may name). Public keys only. Read once,"
+            " at start.",
             "/etc/second-read/clients.toml",
         ),
     )
@@ -77,8 +79,29 @@ class Settings:
         metadata=_about(
             urls,
             "FHIR base URLs that may be read, separated by commas. A `fhirServer` that is not listed is never"
-            " contacted, and a bearer token is sent to no other origin. Empty: the service lives on prefetch alone.",
+            " contacted, and a bearer token is sent to no other origin. Empty: the service lives on prefetch alone."
+            " With several callers, list the servers of each under `fhir_servers` in its entry of the clients file:"
+            " a caller that has such a list may name no other.",
             "https://fhir.hospital.example/R4",
+        ),
+    )
+    private_networks: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            networks,
+            "Networks, in CIDR notation, in which the name of a listed FHIR or key server may resolve besides public"
+            " addresses. A FHIR server inside the hospital mostly has such an address. A name that resolves elsewhere,"
+            " to loopback for example, is not contacted. An address written into the URL needs no entry.",
+            "10.20.0.0/16",
+        ),
+    )
+    ca_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            path,
+            "PEM file of the certificate authorities by which FHIR and key servers are verified, where they are not"
+            " those of the public web.",
+            "/etc/second-read/hospital-ca.pem",
         ),
     )
     deadline_ms: int = field(

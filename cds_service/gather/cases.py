@@ -52,6 +52,7 @@ def cases(
     content: Terms,
     now: datetime,
     fhir: FhirReader | None = None,
+    issuer: str = "",
     deadline: Deadline | None = None,
     history: History | tuple[PastCard, ...] = (),
     settled: Callable[[Case], bool] | None = None,
@@ -68,7 +69,7 @@ def cases(
     known = _assemble(record, basket, content, now, history)
     if not _wanted(record, basket, known, content) or (settled and all(settled(case) for case in known)):
         return known
-    call = fhir.open(request.fhir, deadline or Deadline(1.0)) if fhir else "no-fhir-server"
+    call = fhir.open(request.fhir, deadline or Deadline(1.0), issuer) if fhir else "no-fhir-server"
     if isinstance(call, str):
         record.gaps.append(Gap("fhirServer", call))
         return _assemble(record, basket, content, now, history)

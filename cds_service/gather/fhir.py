@@ -6,20 +6,19 @@ followed. What could not be read comes back as a reason, never as an exception.
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from cds_service.gather.deadline import Deadline
-from cds_service.gather.references import same_base
 from cds_service.model import FhirAccess
+from cds_service.outbound import Allowlist, within
+from cds_service.outbound.connections import guarded_session
 
 MAX_BYTES = 8 * 1024 * 1024
 _SHORTEST_READ = 0.005  # seconds; less than this left is not worth a socket
@@ -37,8 +36,16 @@ class Answer:
 class FhirReader:
     """Knows which servers may be read, and keeps one connection pool for each. One per process, made after fork."""
 
-    def __init__(self, allowed: Iterable[str], *, parallel: int = 24, max_bytes: int = MAX_BYTES) -> None:
-        self.allowed = tuple(base.rstrip("/") for base in allowed)
+    def __init__(
+        self,
+        allowed: Allowlist,
+        *,
+        session: Callable[[], requests.Session] = guarded_session,
+        parallel: int = 24,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self.allowed = allowed
+        self._new_session = session
         self.max_bytes = max_bytes
         self._parallel = parallel
         self._lock = threading.Lock()
@@ -46,11 +53,11 @@ class FhirReader:
         self._threads: ThreadPoolExecutor | None = None
         self._session: requests.Session | None = None
 
-    def open(self, access: FhirAccess | None, deadline: Deadline) -> "FhirCall | str":
-        """What this call may read with; or, in a word, why nothing may be read."""
+    def open(self, access: FhirAccess | None, deadline: Deadline, issuer: str) -> "FhirCall | str":
+        """What a call of this issuer may read with; or, in a word, why nothing may be read."""
         if access is None:
             return "no-fhir-server"
-        if not any(same_base(access.base, base) for base in self.allowed):
+        if self.allowed.base(access.base, issuer) is None:
             return "server-not-allowed"
         return FhirCall(self, access, deadline)
 
@@ -59,11 +66,7 @@ class FhirReader:
         with self._lock:
             if self._threads is None or self._session is None or self._pid != os.getpid():
                 self._threads = ThreadPoolExecutor(self._parallel, thread_name_prefix="fhir-read")
-                self._session = requests.Session()
-                self._session.trust_env = False  # no proxy, no .netrc: the token's way is ours to know
-                adapter = HTTPAdapter(pool_connections=8, pool_maxsize=self._parallel, max_retries=0)
-                self._session.mount("https://", adapter)
-                self._session.mount("http://", adapter)
+                self._session = self._new_session()
                 self._pid = os.getpid()
             return self._threads, self._session
 
@@ -124,14 +127,8 @@ class FhirCall:
         return answers
 
     def _url(self, place: str) -> str | None:
-        if "://" not in place:
-            return f"{self.base}/{place.lstrip('/')}"
-        asked, own = urlsplit(place), urlsplit(self.base)
-        if (asked.scheme.lower(), asked.netloc.lower()) != (own.scheme.lower(), own.netloc.lower()):
-            return None
-        # `..` could climb out of the base that was allowed
-        inside = asked.path == own.path or asked.path.startswith(own.path.rstrip("/") + "/")
-        return place if inside and ".." not in asked.path.split("/") and "%2e" not in asked.path.lower() else None
+        """Where that place is asked for: only inside the base of this call, because its token goes along."""
+        return within(place if "://" in place else f"{self.base}/{place.lstrip('/')}", self.base)
 
     def _read(self, session: requests.Session, url: str) -> Answer:
         left = self._deadline.remaining

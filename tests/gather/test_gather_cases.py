@@ -23,7 +23,7 @@ class Server:
         self.waves: list[list[str]] = []
         self.answered = self.refused = 0
 
-    def open(self, access: object, deadline: object) -> "Server | str":
+    def open(self, access: object, deadline: object, issuer: str) -> "Server | str":
         """Open to whoever names a server."""
         return self if access else "no-fhir-server"
 
