@@ -16,7 +16,7 @@ from cds_service.yaml_source import Place, YamlSource, read_plain
 _KEYS = frozenset(
     {
         "systems", "codes", "never_proves", "subspecialties", "by_group", "by_region", "by_words", "also_right",
-        "unknown_region",
+        "unknown_region", "child",
     }
 )  # fmt: skip
 _SUBSPECIALTY_KEYS = frozenset({"label", "performer", "proves", "or"})
@@ -34,33 +34,56 @@ class Routing:
     _by_words: Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]
     _also_right: Mapping[str, tuple[str, ...]]
     _unknown_region: str
+    _child: str  # subspecialty whose codes and readers join in for a child
     _proves: Mapping[tuple[str, str], tuple[str, ...]]
-    _widened: dict[tuple[str, str], Subspecialty] = field(default_factory=dict, compare=False)
+    _widened: dict[tuple[str, str, bool], Subspecialty] = field(default_factory=dict, compare=False)
 
     def subspecialty(self, id: str) -> Subspecialty:
         """The subspecialty of that id; KeyError for an id that is not in `ids`."""
         return self._subspecialties[id]
 
-    def route(self, order: Order, study: Study | None, fixed: str | None) -> Subspecialty | None:
+    def route(
+        self,
+        order: Order,
+        study: Study | None,
+        fixed: str | None,
+        *,
+        region: str | None = None,
+        child: bool = False,
+    ) -> Subspecialty | None:
         """Who should read the study again for this order, or None when nothing tells.
 
         `fixed` is what the rule itself says. Else the operation's group decides, then the region of the order, then
         that of the study when it shows only one; a cancer treatment of no known region goes to oncologic imaging.
+        `region` is that of a lesion outside the organ under treatment: it alone then decides. A child is read by the
+        same organ's subspecialist or by a paediatric radiologist, and the order names both.
         """
-        region = order.region or (study.regions[0] if study is not None and len(study.regions) == 1 else None)
-        id = fixed or self._of_group(order) or self._of_region(region, order, study)
+        if region is not None:
+            id: str | None = self._by_region.get(region, self._unknown_region)
+        else:
+            region = order.region or (study.regions[0] if study is not None and len(study.regions) == 1 else None)
+            id = fixed or self._of_group(order) or self._of_region(region, order, study)
         if id is None and (order.kind in _TREATMENTS or (study is not None and len(study.regions) > 1)):
             id = self._unknown_region
         if id is None:
             return None
+        key = (id, region or "", child)
+        if key not in self._widened:  # a handful of places, each asked for at every call
+            self._widened[key] = self._of_place(id, region or "", child)
+        return self._widened[key]
+
+    def _of_place(self, id: str, region: str, child: bool) -> Subspecialty:
         chosen = self._subspecialties[id]
-        also = self._also_right.get(region or "", ())
-        if also and self._by_region.get(region or "") == id:
-            key = (id, region or "")
-            if key not in self._widened:  # a handful of pairs, each asked for at every call
-                self._widened[key] = replace(chosen, or_=tuple(dict.fromkeys((*chosen.or_, *also))))
-            return self._widened[key]
-        return chosen
+        also = self._also_right.get(region, ()) if self._by_region.get(region) == id else ()
+        if not child:
+            return replace(chosen, or_=tuple(dict.fromkeys((*chosen.or_, *also)))) if also else chosen
+        young = self._subspecialties[self._child]
+        return replace(
+            chosen,
+            label=f"pediatric {chosen.label}",
+            performer=tuple(dict.fromkeys((*young.performer, *chosen.performer))),
+            or_=tuple(dict.fromkeys((*chosen.or_, *also, young.id))),
+        )
 
     def specialties(self, codings: Iterable[Coding]) -> tuple[str, ...]:
         """Our ids proved by codes on a reader (PractitionerRole.specialty, .code); general radiology proves none."""
@@ -97,7 +120,7 @@ def load_routing(path: Path) -> Routing:
         raise ContentError(tuple(problems))
     problems.extend(source.problem((), "missing-key", f"'{key}' is missing") for key in _KEYS - set(source.value))
     for key in _KEYS & set(source.value):
-        wanted = list if key == "never_proves" else str if key == "unknown_region" else dict
+        wanted = list if key == "never_proves" else str if key in ("unknown_region", "child") else dict
         if not isinstance(source.value[key], wanted):
             problems.append(source.problem((key,), "wrong-shape", f"'{key}' is to be a {wanted.__name__}"))
     if problems:
@@ -215,4 +238,5 @@ def _tables(source: YamlSource, ids: frozenset[str], problems: list[Problem]) ->
             for region, listed in top["also_right"].items()
         },
         "_unknown_region": known(("unknown_region",), top["unknown_region"]),
+        "_child": known(("child",), top["child"]),
     }

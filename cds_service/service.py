@@ -98,11 +98,15 @@ def decide_case(case: Case, content: Content) -> Decision:
 
 
 def read_case(case: Case, content: Content) -> Case:
-    """The case with its basis report read; reading the same words again is a look-up."""
+    """The case with its basis report read, and the second read of it; reading the same words again is a look-up."""
     if case.report is None or case.report.reading is not None:
         return case
     found = reading.read(case.report.parts, content.lexicon)
-    return replace(case, report=replace(case.report, reading=found), gaps=case.gaps + found.gaps)
+    case = replace(case, report=replace(case.report, reading=found), gaps=case.gaps + found.gaps)
+    if case.second_read is None:
+        return case
+    again = reading.read(case.second_read.parts, content.lexicon)
+    return replace(case, second_read=replace(case.second_read, reading=again))
 
 
 def _demand_prefetch(decisions: tuple[Decision, ...]) -> None:

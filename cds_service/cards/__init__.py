@@ -1,6 +1,7 @@
 """From verdicts to cards: wording, the one suggestion, and the draft second-read order it creates."""
 
 from cds_service.cards.build import build_cards, not_offered
+from cds_service.cards.complete_study import CompleteStudies
 from cds_service.cards.words import Client, Evidence, OverrideReason, Words
 
-__all__ = ["Client", "Evidence", "OverrideReason", "Words", "build_cards", "not_offered"]
+__all__ = ["Client", "CompleteStudies", "Evidence", "OverrideReason", "Words", "build_cards", "not_offered"]

@@ -5,19 +5,22 @@ at most six bullets). What speaks on one study merges into the strongest rule's 
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from cds_service.cards.complete_study import complete_study_order
 from cds_service.cards.order import ORDER_TEXT, second_read_order
-from cds_service.cards.phrases import cut, escaped, plain, report_words
+from cds_service.cards.phrases import cut, day, escaped, literal_cut, plain, report_words
 from cds_service.cards.slots import fill, slot_values, summary_line
 from cds_service.cards.words import Client, Evidence, Words
-from cds_service.model import Card, Case, Decision, Speech, Subspecialty, Verdict
+from cds_service.model import SLOTS, Card, Case, Coding, Decision, Finding, Report, Speech, Subspecialty, Verdict
 from cds_service.site import Offer
 
 DETAIL_LONGEST = 600
+_PLAIN_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 TOPIC_SYSTEM = "http://second-read.org/fhir/CodeSystem/card-topic"
 REASON_SYSTEM = "http://second-read.org/fhir/CodeSystem/override-reason"
 
@@ -32,6 +35,7 @@ class Concern:
     reader: Subspecialty
     offer: Offer
     also: tuple[Speech, ...] = ()
+    study: tuple[Coding, str] | None = None  # the complete study that is offered, where one is
 
     @property
     def hours(self) -> int:
@@ -58,7 +62,11 @@ def build_cards(
 
 def not_offered(decisions: tuple[Decision, ...], speech: Mapping[str, Speech], words: Words) -> tuple[str, ...]:
     """Subspecialties that rules asked for and the site does not offer: to be counted (decision 11)."""
-    wanted = [_reader(d.case, speech[v.rule], words) for d in decisions for v in d.indicated if d.case.study]
+    wanted = [
+        _reader(d.case, v, speech[v.rule], words)
+        for d in decisions for v in d.indicated
+        if d.case.study and speech[v.rule].offer == "second-read"
+    ]  # fmt: skip
     return tuple(r.id for r in wanted if r and words.site.offer(r.id) is None)
 
 
@@ -66,15 +74,23 @@ def _concerns(decision: Decision, speech: Mapping[str, Speech], words: Words) ->
     found = []
     for verdict in decision.indicated:
         said = speech[verdict.rule]
-        reader = _reader(decision.case, said, words)
-        offer = words.site.offer(reader.id) if reader else None
-        if reader and offer and decision.case.study:
-            found.append(Concern(decision.case, verdict, said, reader, offer))
+        case, reader = decision.case, _reader(decision.case, verdict, said, words)
+        if said.offer == "second-read":
+            offer = words.site.offer(reader.id) if reader else None
+            if reader and offer and case.study:
+                found.append(Concern(case, verdict, said, reader, offer))
+        elif said.offer == "complete-study":
+            study = words.complete_studies.study(case, verdict.region)
+            if reader and study:
+                found.append(Concern(case, verdict, said, reader, Offer(), study=study))
+        elif reader and case.second_read:
+            found.append(Concern(case, verdict, said, reader, Offer()))
     return found
 
 
-def _reader(case: Case, said: Speech, words: Words) -> Subspecialty | None:
-    return words.routing.route(case.order, case.study, said.route)
+def _reader(case: Case, verdict: Verdict, said: Speech, words: Words) -> Subspecialty | None:
+    child = case.patient.is_child(case.as_of.date())
+    return words.routing.route(case.order, case.study, said.route, region=verdict.region, child=child)
 
 
 def _strength(concern: Concern) -> tuple[bool, int]:
@@ -91,13 +107,13 @@ def _merged(concerns: list[Concern]) -> list[Concern]:
         group.sort(key=_strength)
         lead = group[0]
         others = {c.speech.rule: c.speech for c in group[1:] if c.speech.rule != lead.speech.rule}
-        merged.append(Concern(lead.case, lead.lead, lead.speech, lead.reader, lead.offer, tuple(others.values())))
+        merged.append(replace(lead, also=tuple(others.values())))
     return sorted(merged, key=_strength)
 
 
 def topic_of(concern: Concern) -> str:
     """Letters and digits only, constant for one study under one rule content: an override sticks to it."""
-    study = concern.case.study.reference if concern.case.study else ""
+    study = concern.case.study.reference if concern.case.study else concern.case.order.region or ""
     major = concern.speech.version.partition(".")[0]
     seed = "\n".join((concern.speech.concern, major, concern.case.patient.id, study))
     return "sr" + hashlib.sha256(seed.encode()).hexdigest()[:30]
@@ -121,7 +137,10 @@ def _card(
         },
     }
     suggestion = None
-    if profile.suggestions:
+    if said.offer == "notice":
+        if link := _report_link(case, words):
+            wire["links"] = [link]
+    elif profile.suggestions:
         suggestion = new_uuid()
         wire["suggestions"] = [_suggestion(concern, words, profile, user, now, suggestion, values)]
         wire["selectionBehavior"] = profile.selection_behavior
@@ -145,9 +164,14 @@ def _suggestion(
     values: Mapping[str, str],
 ) -> dict[str, Any]:
     """One create action; its text says exactly what is ordered, for clients that show nothing else."""
+    question = fill(concern.speech.question, values) or concern.speech.question
+    if concern.study is not None:
+        name = f"Order: {concern.study[1]}"
+        resource = complete_study_order(concern.case, concern.study, question, user=user, now=now)
+        action = {"type": "create", "description": name, "resource": resource}
+        return {"label": name, "uuid": uuid, "isRecommended": False, "actions": [action]}
     label = concern.reader.label[:1].upper() + concern.reader.label[1:]
     name = f"Order: Second read – {label} ({values['study']})"
-    question = fill(concern.speech.question, values) or concern.speech.question
     resource = second_read_order(concern.case, concern.reader, question, user=user, now=now)
     key = words.site.order_keys.get(profile.name, {}).get(concern.reader.id)
     if profile.order_code == "site-key" and key:
@@ -166,19 +190,17 @@ def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: i
     based = _based_on(concern, values, why)
     evidence = next((words.evidence[id].says for id in said.evidence if _fits(words.evidence.get(id), concern)), "")
     also = " ".join(plain(other.reason).rstrip(".") + "." for other in concern.also)
-    recipient = concern.offer.recipient
-    accept = (
-        f"a draft {escaped(concern.reader.label)} second-read order opens for you to sign; answer to "
-        f"{escaped(recipient)} in about {concern.hours} h. Your order stays as it is."
-    )
     bullets = {
         "Why now": why,
         "Based on": based,
+        "Second read": _second_read_line(concern) if said.offer == "notice" else "",
         "Evidence": plain(evidence),
         "Also": also,
         "Not checked": _not_checked(case),
-        "If you accept": accept,
+        "If you accept": _if_accepted(concern),
     }
+    if said.offer == "notice":
+        del bullets["Also"], bullets["If you accept"]
     for dropped in ("", "Evidence", "Also"):
         bullets.pop(dropped, None)
         text = "\n".join(f"* **{name}:** {said}" for name, said in bullets.items() if said)
@@ -187,6 +209,48 @@ def detail(concern: Concern, values: Mapping[str, str], words: Words, longest: i
     spare = longest - (len(text) - len(bullets["Based on"]))
     bullets["Based on"] = cut(bullets["Based on"], max(spare, 20))
     return "\n".join(f"* **{name}:** {said}" for name, said in bullets.items() if said)[:longest]
+
+
+def _if_accepted(concern: Concern) -> str:
+    """What one click does, and what it leaves alone."""
+    if concern.study is not None:
+        return f"a draft order for {escaped(concern.study[1])} opens for you to sign. Your order stays as it is."
+    return (
+        f"a draft {escaped(concern.reader.label)} second-read order opens for you to sign; answer to "
+        f"{escaped(concern.offer.recipient)} in about {concern.hours} h. Your order stays as it is."
+    )
+
+
+def _second_read_line(concern: Concern) -> str:
+    """The second read's date and, beside the first report's words, its own."""
+    report = concern.case.second_read
+    if report is None:
+        return ""
+    when, quote = day(report.issued or report.effective), _own_words(concern.lead, report)
+    return f"{when or 'date not stated'}, {report_words(report)}{f': {quote}' if quote else ''}."
+
+
+def _own_words(verdict: Verdict, report: Report) -> str:
+    """What the second read says otherwise, else the first words of its impression: literal, or nothing."""
+    reading = report.reading
+    if reading is None or report.restricted:
+        return ""
+    told: Finding | None = next((c.finding for c in verdict.checks if c.finding and "conflict" in c.id), None)
+    words = told.quote if told is not None and told in reading.findings else ""
+    if not words:
+        part = next((s for s in reading.sections if s.kind == "impression"), None)
+        words = reading.text[part.start : part.end].partition(":")[2] if part else ""
+    words = literal_cut(plain(words), SLOTS["quote"])
+    return f'"{escaped(words)}"' if words else ""
+
+
+def _report_link(case: Case, words: Words) -> dict[str, str] | None:
+    """Where the second read can be read, if the site says where reports are."""
+    report = case.second_read
+    id = report.reference.rpartition("/")[2] if report else ""
+    if not words.site.report_link or not _PLAIN_ID.fullmatch(id):
+        return None
+    return {"label": "Open the second read", "url": words.site.report_link.replace("{id}", id), "type": "absolute"}
 
 
 def _fits(evidence: Evidence | None, concern: Concern) -> bool:
@@ -201,6 +265,8 @@ def _fits(evidence: Evidence | None, concern: Concern) -> bool:
 def _based_on(concern: Concern, values: Mapping[str, str], why: str) -> str:
     """Study, report and, where the first bullet does not quote it already, the finding in the report's own words."""
     case = concern.case
+    if case.study is None:
+        return "no such study on file."
     told = (
         f"{escaped(values['study'])} ({report_words(case.report) + ' report' if case.report else 'no report on file'})"
     )

@@ -14,7 +14,7 @@ from cds_service.model import Case, Coding, Concept, Subspecialty
 PROFILE = "http://second-read.org/fhir/StructureDefinition/second-read-service-request"
 BEFORE_ORDER = "http://second-read.org/fhir/StructureDefinition/before-order"
 SNOMED, DICOM = "http://snomed.info/sct", "http://dicom.nema.org/resources/ontology/DCM"
-_IMAGING = {"system": SNOMED, "code": "363679005", "display": "Imaging (procedure)"}
+IMAGING = {"system": SNOMED, "code": "363679005", "display": "Imaging (procedure)"}
 _CONSULT = {"system": SNOMED, "code": "28191001", "display": "Consultation and report by radiologist"}
 _REASON = [
     {"system": DICOM, "code": "111418", "display": "Review of an outside study"},
@@ -31,29 +31,34 @@ def second_read_order(case: Case, reader: Subspecialty, question: str, *, user: 
     if study is None:
         raise ValueError("a second read needs a study")
     images = study_words(study)
-    supporting = [_named(study.reference, "ImagingStudy", images)] if not study.from_report else []
-    supporting += [_named(report.reference, "DiagnosticReport", f"Report of {images}")] if report else []
+    supporting = [named(study.reference, "ImagingStudy", images)] if not study.from_report else []
+    supporting += [named(report.reference, "DiagnosticReport", f"Report of {images}")] if report else []
     resource: dict[str, Any] = {
         "resourceType": "ServiceRequest",
         "meta": {"profile": [PROFILE]},
-        "extension": [{"url": BEFORE_ORDER, "valueReference": {"reference": case.order.reference}}],
+        **before(case),
         "status": "draft",
         "intent": "proposal",
-        "category": [{"coding": [_IMAGING]}],
-        "priority": _priority(case, now),
+        "category": [{"coding": [IMAGING]}],
+        "priority": priority(case, now),
         "code": {"coding": [_CONSULT], "text": ORDER_TEXT},
         "subject": {"reference": f"Patient/{case.patient.id}"},
         "authoredOn": now.isoformat(timespec="seconds"),
         "performerType": performer_type(reader),
-        "reasonCode": [{"coding": _REASON, "text": f"Second read of {images}"}, *_diagnosis(case)],
+        "reasonCode": [{"coding": _REASON, "text": f"Second read of {images}"}, *diagnosis(case)],
         "supportingInfo": supporting,
         "note": [{"text": question}],
     }
     if user.startswith(("Practitioner/", "PractitionerRole/")):
         resource["requester"] = {"reference": user}
-    if not _LITERAL.match(case.order.reference):
-        del resource["extension"]  # the order has no id that could be named
     return resource
+
+
+def before(case: Case) -> dict[str, Any]:
+    """The extension that names the treatment order; an order that came without an id cannot be named."""
+    if not _LITERAL.match(case.order.reference):
+        return {}
+    return {"extension": [{"url": BEFORE_ORDER, "valueReference": {"reference": case.order.reference}}]}
 
 
 def performer_type(reader: Subspecialty) -> dict[str, Any]:
@@ -62,17 +67,18 @@ def performer_type(reader: Subspecialty) -> dict[str, Any]:
     return {**coded, "text": reader.label[:1].upper() + reader.label[1:]}
 
 
-def _named(reference: str, kind: str, words: str) -> dict[str, Any]:
+def named(reference: str, kind: str, words: str) -> dict[str, Any]:
     """A reference; a resource that came without an id can only be named in words (FHIR R4 §2.3.0)."""
     return {"reference": reference} if _LITERAL.match(reference) else {"type": kind, "display": words}
 
 
-def _priority(case: Case, now: datetime) -> str:
+def priority(case: Case, now: datetime) -> str:
+    """Urgent where the treatment starts within a week."""
     start = case.order.start
     return "urgent" if start and start - now <= _SOON else "routine"
 
 
-def _diagnosis(case: Case) -> list[dict[str, Any]]:
+def diagnosis(case: Case) -> list[dict[str, Any]]:
     """The reason of the treatment order, as the question's background."""
     first = next((reason for reason in case.order.reasons if reason.codings or reason.text), None)
     return [_concept(first)] if first else []

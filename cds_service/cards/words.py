@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cds_service.cards.complete_study import CompleteStudies
 from cds_service.routing import Routing
 from cds_service.site import Site
 
@@ -48,3 +49,4 @@ class Words:
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     override_reasons: Mapping[str, OverrideReason] = field(default_factory=dict)
     clients: Mapping[str, Client] = field(default_factory=dict)
+    complete_studies: CompleteStudies = field(default_factory=CompleteStudies)

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from cds_service.cards import Evidence, Words
-from cds_service.content.files import read_client, read_override_reasons, read_services, read_site
+from cds_service.content.files import (
+    read_client,
+    read_complete_studies,
+    read_override_reasons,
+    read_services,
+    read_site,
+)
 from cds_service.errors import ContentError, Problem
 from cds_service.reading import Lexicon, load_lexicon
 from cds_service.routing import Routing, load_routing
@@ -75,6 +81,7 @@ def load_content(
     reasons = _checked(problems, cards / "override-reasons.yaml", read_override_reasons)
     site_file = site_file or cards / "site.yaml"
     site = _checked(problems, site_file, lambda path, sheet: read_site(path, sheet, subspecialties))
+    offered = _checked(problems, cards / "complete-studies.yaml", read_complete_studies)
     clients = [_checked(problems, path, read_client) for path in sorted((cards / "clients").glob("*.yaml"))]
     rules = None
     if value_sets and lexicon and routing:
@@ -92,7 +99,7 @@ def load_content(
     studies, _ = read_evidence(cards / "evidence.yaml")  # its problems came with the rules'
     safe = {id: study for id, study in studies.items() if study.card_safe and study.card}
     cited = {id: Evidence(id, study.card, study.fits) for id, study in safe.items()}
-    words = Words(site, routing, cited, reasons, {client.name: client for client in clients if client})
+    words = Words(site, routing, cited, reasons, {client.name: client for client in clients if client}, offered)
     return Content(
         folder=folder,
         services=services,

@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from cds_service.cards import Client, OverrideReason
+from cds_service.cards import Client, CompleteStudies, OverrideReason
+from cds_service.model import Coding
 from cds_service.rules.fields import Field, Vocabulary, read_fields
 from cds_service.site import Offer, Site
 from cds_service.yaml_source import Node, Sheet, read_yaml
@@ -45,6 +46,26 @@ _SITE = {
     "roster": Field("list", "readers whose subspecialty the EHR does not send"),
     "second_reads": Field("list", "which second reads are offered"),
     "order_keys": Field("list", "the site's own order keys, by client"),
+    "exempt": Field("list", "who has opted out, whatever the rules say (x12-site-opt-out)"),
+    "report_link": Field("text", "https address of a report in the site's viewer; {id} stands for the report's id"),
+}
+_EXEMPT = {
+    "reference": Field(
+        "text", "a user, or an encounter's or order's organization, location or performer", required=True
+    ),
+    "why": Field("text", "who asked for it, and why", required=True),
+    "until": Field("date", "the last day; absent: until it is taken out"),
+}
+_STUDIES = {
+    "system": Field("text", "the code system of all codes below", required=True),
+    "by_segment": Field("mapping", "stretch of the spine to study", required=True),
+    "by_group": Field("mapping", "group of the operation to study", required=True),
+    "by_region": Field("mapping", "body region to study", required=True),
+}
+_STUDY = {
+    "code": Field("text", "code of the study", required=True),
+    "display": Field("text", "its display, as the code system words it", required=True),
+    "says": Field("text", "the text of the order", required=True),
 }
 _ROSTERED = {
     "reader": Field("text", "a FHIR reference or an NPI", required=True),
@@ -119,6 +140,10 @@ def read_site(path: Path, sheet: Sheet, subspecialties: frozenset[str]) -> Site:
     offered = [read_fields(n, _OFFERED, sheet, words, "second_reads") for n in fields.get("second_reads", ())]
     keyed = [read_fields(n, _KEYED, sheet, words, "order_keys") for n in fields.get("order_keys", ())]
     offers = {o["subspecialty"]: _offer(o) for o in offered if "subspecialty" in o and "turnaround" in o}
+    exempt = [read_fields(n, _EXEMPT, sheet, words, "exempt") for n in fields.get("exempt", ())]
+    link = fields.get("report_link", "")
+    if link and not (link.startswith("https://") and "{id}" in link):
+        sheet.wrong(root or (1, 1), "bad-value", "report_link is to be an https address with {id} in it")
     keys: dict[str, dict[str, str]] = {}
     for entry in (k for k in keyed if len(k) == len(_KEYED)):
         keys.setdefault(entry["client"], {})[entry["subspecialty"]] = entry["key"]
@@ -127,8 +152,26 @@ def read_site(path: Path, sheet: Sheet, subspecialties: frozenset[str]) -> Site:
         url=fields.get("url"),
         roster={r["reader"]: r["subspecialties"] for r in roster if len(r) == len(_ROSTERED)},
         offers=offers if "second_reads" in fields else None,
+        exempt={e["reference"]: e.get("until") for e in exempt if "reference" in e and "why" in e},
+        report_link=link,
         order_keys=keys,
     )
+
+
+def read_complete_studies(path: Path, sheet: Sheet) -> CompleteStudies:
+    """Which complete study is offered where, each with its code and the words of its order."""
+    words = vocabulary()
+    root = read_yaml(path, sheet)
+    fields = read_fields(root, _STUDIES, sheet, words, "complete-studies") if root else {}
+    tables: list[dict[str, tuple[Coding, str]]] = []
+    for name in ("by_segment", "by_group", "by_region"):
+        given = fields[name].value.items() if name in fields else ()
+        read = {key: read_fields(node, _STUDY, sheet, words, f"{name}.{key}") for key, node in given}
+        tables.append({
+            key: (Coding(fields.get("system", ""), study["code"], study["display"]), study["says"])
+            for key, study in read.items() if len(study) == len(_STUDY)
+        })  # fmt: skip
+    return CompleteStudies(*tables)
 
 
 def _offer(fields: Mapping[str, Any]) -> Offer:

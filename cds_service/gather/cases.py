@@ -13,7 +13,7 @@ from cds_service.gather.linking import Basis, link
 from cds_service.gather.orders import Basket
 from cds_service.gather.prefetch import REQUIRED, filled, from_request
 from cds_service.gather.record import Facts, Record, facts_of
-from cds_service.gather.references import normal, reference_to
+from cds_service.gather.references import normal, reference_to, references_to
 from cds_service.model import Case, Gap, HookRequest, Order, PastCard, Report, ReportPart
 from cds_service.routing import Routing
 from cds_service.site import Site
@@ -122,7 +122,6 @@ def _wanted_of_case(record: Record, case: Case) -> dict[str, str]:
                 places[found.next_url] = key
     if case.report is None:
         return places
-    raw = record.by_name.get(case.report.reference, {})
     if case.study is None or case.study.from_report:
         places |= {r: "reference" for r in case.report.studies if _readable(r) and r not in record.by_name}
     reader = case.report.reader
@@ -132,7 +131,9 @@ def _wanted_of_case(record: Record, case: Case) -> dict[str, str]:
             places[reader.reference] = "reference"
         if is_person and not _roles_of(record, reader.reference):
             places[f"PractitionerRole?practitioner={reader.reference}"] = "reader"
-    places |= {normal(url, record.base): "binary" for url in attachments.needed(raw)}
+    for reference in {case.report.reference, case.second_read.reference if case.second_read else case.report.reference}:
+        raw = record.by_name.get(reference, {})
+        places |= {normal(url, record.base): "binary" for url in attachments.needed(raw)}
     return places
 
 
@@ -188,6 +189,8 @@ def _case(
     gaps: tuple[Gap, ...],
 ) -> Case:
     report, more = _with_words(basis.report, record, content) if basis.report else (None, ())
+    second, lost = _with_words(basis.second_read, record, content) if basis.second_read else (None, ())
+    more += lost
     on_file = next((o for o in known.orders_on_file if o.reference == order.reference), None)
     again = on_file is not None and on_file.status == "active"
     same = on_file is not None and (on_file.concept.codings, on_file.start) == (order.concept.codings, order.start)
@@ -201,6 +204,7 @@ def _case(
         encounter_class=known.encounter_class,
         study=basis.study,
         report=report,
+        second_read=second,
         link=basis.link,
         studies=known.studies,
         reports=basis.others,
@@ -209,8 +213,19 @@ def _case(
         orders_on_file=tuple(o for o in known.orders_on_file if o.reference != order.reference),
         staging=known.staging,
         history=history,
+        exempt=_exempt(order, known, record, basket, content, now),
         gaps=gaps + more,
     )
+
+
+def _exempt(order: Order, known: Facts, record: Record, basket: Basket, content: Terms, now: datetime) -> str:
+    """What of this order the site has opted out (X12): who signs or carries it out, and where."""
+    if not content.site.exempt:
+        return ""
+    raw = basket.raw.get(order.reference, {})
+    named = [reference_to(raw, "requester", record.base), *known.setting]
+    named += [r for name in ("performer", "locationReference") for r in references_to(raw, name, record.base)]
+    return content.site.opted_out((normal(record.request.user_id, record.base), *named), now.date())
 
 
 def _with_words(report: Report, record: Record, content: Terms) -> tuple[Report, tuple[Gap, ...]]:

@@ -22,7 +22,7 @@ from cds_service.gather.accessors import (
     text,
 )
 from cds_service.gather.imaging import place, region_of
-from cds_service.gather.references import key_of
+from cds_service.gather.references import key_of, reference_to
 from cds_service.model import (
     Concept,
     Condition,
@@ -65,6 +65,14 @@ def patient_of(resource: Raw | None, patient_id: str) -> Patient:
 def encounter_class(resource: Raw | None) -> str | None:
     """The encounter's class code (v3-ActCode): a Coding in R4, a list of concepts in R5."""
     return first_code(child(resource, "class")) or None
+
+
+def setting_of(resource: Raw | None, base: str | None) -> tuple[str, ...]:
+    """Who provides the encounter, and where: references, relative where they are of this server."""
+    if resource is None:
+        return ()
+    places = [reference_to(item, "location", base) for item in children(resource, "location")]
+    return tuple(reference for reference in (reference_to(resource, "serviceProvider", base), *places) if reference)
 
 
 @lru_cache(maxsize=8192)

@@ -34,6 +34,7 @@ class Basis:
     report: Report | None = None
     link: Link | None = None
     others: tuple[Report, ...] = ()  # reports of the patient that are not the basis, kinds settled
+    second_read: Report | None = None  # the newest second read of the study that is younger than the basis report
 
 
 def link(
@@ -53,7 +54,18 @@ def link(
     names = {r.reference for r in settled}
     others = tuple(r for r in alive if r.reference not in names)
     others += tuple(r for r in settled if basis is None or r.reference != basis.reference)
-    return Basis(study, basis, Link(rung, report_rung if basis else ""), others)
+    second = _second_read(study, basis, others) if basis is not None else None
+    return Basis(study, basis, Link(rung, report_rung if basis else ""), others, second)
+
+
+def _second_read(study: Study, basis: Report, others: tuple[Report, ...]) -> Report | None:
+    """By a tie to the study, or, where it names no study, by region and by being younger than the basis report."""
+    found = [
+        r for r in others
+        if r.kind == "second-read" and r.status in _FINAL and _time(r) > _time(basis)
+        and (_tied(study, r) or (not r.studies and set(study.regions) & set(r.regions)))
+    ]  # fmt: skip
+    return max(found, key=_time, default=None)
 
 
 def fits(order: Order, regions: tuple[str, ...], study: Study) -> bool:

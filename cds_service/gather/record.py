@@ -140,6 +140,7 @@ class Facts:
 
     patient: Patient
     encounter_class: str | None
+    setting: tuple[str, ...]  # the encounter's provider and places, as references
     studies: tuple[Study, ...]
     reports: tuple[Report, ...]
     conditions: tuple[Condition, ...]
@@ -154,10 +155,12 @@ def facts_of(record: Record, value_sets: ValueSets, drafts: Iterable[str]) -> Fa
     own = set(drafts)
     orders = [r for kind in ("ServiceRequest", "MedicationRequest") for r in record.all(kind)]
     on_file = [r for r in orders if key_of(r) not in own or text(r, "status") not in ("draft", "")]
+    encounter = next(iter(_encounters(record)), None)
     stages = [facts.stage_of(r, value_sets) for r in record.all("Observation")]
     return Facts(
         patient=facts.patient_of(next(iter(record.all("Patient")), None), patient_id),
-        encounter_class=facts.encounter_class(next(iter(_encounters(record)), None)),
+        encounter_class=facts.encounter_class(encounter),
+        setting=facts.setting_of(encounter, base),
         studies=tuple(imaging.study_of(name, r, value_sets, base) for name, r in record.named("ImagingStudy")),
         reports=tuple(imaging.report_of(name, r, value_sets, base) for name, r in record.named("DiagnosticReport")),
         conditions=tuple(facts.condition_of(name, r, value_sets) for name, r in record.named("Condition")),

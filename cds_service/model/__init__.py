@@ -7,7 +7,7 @@ said otherwise. Sizes are millimetres, instants are timezone-aware.
 
 from cds_service.model.call import AuthenticatedClient, Card, Feedback, FhirAccess, HookRequest, Indicator
 from cds_service.model.case import Case, Link, PastCard
-from cds_service.model.decision import SLOTS, Check, Decision, Outcome, Speech, Subspecialty, Truth, Verdict
+from cds_service.model.decision import SLOTS, CardOffer, Check, Decision, Outcome, Speech, Subspecialty, Truth, Verdict
 from cds_service.model.facts import (
     Coding,
     Concept,
@@ -48,6 +48,7 @@ __all__ = [
     "Assertion",
     "AuthenticatedClient",
     "Card",
+    "CardOffer",
     "Case",
     "Check",
     "Coding",

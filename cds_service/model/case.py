@@ -45,6 +45,7 @@ class Case:
     encounter_class: str | None = None
     study: Study | None = None
     report: Report | None = None
+    second_read: Report | None = None  # the newest second read of the study, where it is younger than `report`
     link: Link | None = None
     studies: tuple[Study, ...] = ()
     reports: tuple[Report, ...] = ()  # all the others on file
@@ -53,6 +54,7 @@ class Case:
     orders_on_file: tuple[Order, ...] = ()
     staging: tuple[StageObservation, ...] = ()
     history: tuple[PastCard, ...] = ()
+    exempt: str = ""  # what of the call the site has opted out: a user, an encounter's provider, a performer
     gaps: tuple[Gap, ...] = ()
 
     def missing(self, what: str) -> Gap | None:

@@ -9,6 +9,8 @@ from cds_service.model.case import Case
 from cds_service.model.facts import Coding
 from cds_service.model.reading import Finding, Gap
 
+CardOffer = Literal["second-read", "complete-study", "notice"]
+
 
 class Truth(StrEnum):
     """Three-valued truth: unknown is never coerced to false."""
@@ -46,16 +48,17 @@ class Speech:
     rule: str
     version: str
     title: str
-    concern: str  # rules of one concern merge into one card: spine | staging | lesion
+    concern: str  # what the rule is about: spine | staging | lesion | …; an override sticks to it
     rank: int  # the strongest of several that fire has the lowest rank
     summary: str
     why: str  # the first bullet
     question: str  # the decision question put to the second reader
     reason: str  # one clause, used when another rule of the concern leads
     evidence: tuple[str, ...] = ()  # ids of cards/evidence.yaml, first fitting one is shown
-    route: str | None = None  # subspecialty id, or None: by organ and region
+    route: str | None = None  # subspecialty id, or None: by organ and region, or by the region of the verdict
     turnaround_hours: int = 24
     override_reasons: tuple[str, ...] = ()
+    offer: CardOffer = "second-read"  # what one click orders; a notice orders nothing (decision 18)
 
 
 SLOTS: dict[str, int] = {  # slot -> longest value in characters; the closed list of what a rule's texts may hold
@@ -66,7 +69,7 @@ SLOTS: dict[str, int] = {  # slot -> longest value in characters; the closed lis
     "severity": 8,
     "level": 14,
     "category": 16,  # `Lung-RADS 4B`
-    "subspecialty": 24,
+    "subspecialty": 30,
     "turnaround": 16,
 }
 
@@ -97,6 +100,7 @@ class Verdict:
     checks: tuple[Check, ...] = ()
     indicator: Indicator = "info"
     status: Literal["silent", "active"] = "active"
+    region: str | None = None  # that of the lesion, where the rule is about one outside the organ under treatment
 
     def check(self, id: str) -> Check | None:
         """The check of that id, if the rule got as far as making it."""

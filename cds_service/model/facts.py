@@ -62,6 +62,13 @@ class Patient:
     birth_date: date | None = None
     sex: str | None = None
 
+    def is_child(self, on: date) -> bool:
+        """Under 18 on that day; False where the birth date is not known."""
+        born = self.birth_date
+        if born is None:
+            return False
+        return on.year - born.year - ((on.month, on.day) < (born.month, born.day)) < 18
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

@@ -4,10 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from cds_service.model import Truth
-from cds_service.rules import imaging_criteria, order_criteria, reading_criteria, record_criteria
+from cds_service.rules import (
+    disagreement_criteria,
+    imaging_criteria,
+    order_criteria,
+    reading_criteria,
+    record_criteria,
+    second_read_criteria,
+)
 from cds_service.rules.facts import days, no, yes
 from cds_service.rules.fields import Field, Vocabulary, read_fields
-from cds_service.rules.kinds import EARLY, KINDS, OF_RULE
+from cds_service.rules.kinds import CATEGORIES, EARLY, KINDS, OF_RULE
 from cds_service.rules.rule import Answer, Criterion, Facts, Question
 from cds_service.yaml_source import Node, Sheet, nearest
 
@@ -18,8 +25,11 @@ COMPILE: dict[str, Callable[[dict[str, Any]], Question]] = {
     "lead_time": order_criteria.lead_time,
     "repeat": order_criteria.repeat,
     "history": order_criteria.history,
+    "acknowledged": order_criteria.acknowledged,
+    "opted_out": order_criteria.opted_out,
     "on_file": order_criteria.on_file,
     "study": imaging_criteria.study,
+    "no_study": imaging_criteria.no_study,
     "report": imaging_criteria.report,
     "window": imaging_criteria.window,
     "images": imaging_criteria.images,
@@ -31,8 +41,10 @@ COMPILE: dict[str, Callable[[dict[str, Any]], Question]] = {
     "reason": record_criteria.reason,
     "second_read": record_criteria.second_read,
     "finding": reading_criteria.finding,
-    "disagreement": reading_criteria.disagreement,
-    "lesion": reading_criteria.lesion,
+    "disagreement": disagreement_criteria.disagreement,
+    "lesion": disagreement_criteria.lesion,
+    "incidental": disagreement_criteria.incidental,
+    "conflict": second_read_criteria.conflict,
 }
 _COMMON = {
     "id": Field("text", "name of this line, used in tests and in the ledger", required=True),
@@ -101,7 +113,7 @@ def _question(
             before = len(sheet.problems)
             fields = read_fields(value, KINDS[key], sheet, words, f"{where}.{key}")
             kinds.append(key)
-            ask = COMPILE[key](fields) if len(sheet.problems) == before and _sane(key, fields, sheet) else None
+            ask = COMPILE[key](fields) if len(sheet.problems) == before and _sane(value, key, fields, sheet) else None
         elif nested:
             sheet.wrong(node.keys[key], "unknown-key", f"{where} has no kind '{key}'{nearest(key, KINDS)}")
             continue
@@ -116,9 +128,11 @@ def _question(
     return tuple(kinds), asks[0] if len(asks) == 1 else _all(tuple(asks))
 
 
-def _sane(kind: str, fields: Mapping[str, Any], sheet: Sheet) -> bool:
+def _sane(at: Node, kind: str, fields: Mapping[str, Any], sheet: Sheet) -> bool:
+    if kind == "disagreement":
+        return _sane_disagreement(at, fields, sheet)
     organs = fields.get("organ_modality")
-    if kind != "study" or organs is None:
+    if organs is None:
         return True
     for name, listed in organs.value.items():
         for item in listed.value if isinstance(listed.value, list) else [listed]:
@@ -126,6 +140,28 @@ def _sane(kind: str, fields: Mapping[str, Any], sheet: Sheet) -> bool:
                 known = ", ".join(imaging_criteria.ORGANS)
                 near = nearest(item.value, imaging_criteria.ORGANS)
                 message = f"organ_modality.{name}: no organ {item.value!r}; there are {known}{near}"
+                sheet.wrong(item, "bad-value", message)
+                return False
+    return True
+
+
+def _sane_disagreement(at: Node, fields: Mapping[str, Any], sheet: Sheet) -> bool:
+    """Categories are of systems and values that reports state."""
+    if not {"about", "categories", "elsewhere"} & set(fields):
+        sheet.wrong(at, "missing-field", "disagreement says nothing: give about, categories or elsewhere")
+        return False
+    node = fields.get("categories")
+    if node is None:
+        return True
+    for name, listed in node.value.items():
+        known = CATEGORIES.get(name)
+        if known is None:
+            sheet.wrong(node.keys[name], "bad-value", f"categories: no system {name!r}; there are "
+                        f"{', '.join(CATEGORIES)}{nearest(name, CATEGORIES)}")  # fmt: skip
+            return False
+        for item in listed.value if isinstance(listed.value, list) else [listed]:
+            if str(item.value) not in known:
+                message = f"categories.{name}: no value {str(item.value)!r}; there are {', '.join(known)}"
                 sheet.wrong(item, "bad-value", message)
                 return False
     return True

@@ -11,10 +11,11 @@ import structlog
 
 from cds_service.model import Case, Check, Decision, Indicator, Outcome, Truth, Verdict
 from cds_service.rules.rule import Criterion, Facts, Router, Rule, RuleSet
+from cds_service.rules.severity import incidental
 
 TRUE, FALSE, UNKNOWN = Truth.TRUE, Truth.FALSE, Truth.UNKNOWN
 SOON = timedelta(hours=72)  # decision 2: a start known to be nearer than this forbids a warning
-_IMAGING = frozenset({"study", "report", "window", "images"})
+_IMAGING = frozenset({"study", "no_study", "report", "window", "images", "second_read"})
 _log = structlog.get_logger("rules")
 _Memo = dict[str, object]
 Known = dict[tuple[str, str], Check]  # (rule, or "" where all rules share it; line) -> a check no reading changes
@@ -50,9 +51,11 @@ def _guarded(
 ) -> Verdict | None:
     """One rule; one that raises costs nobody else's verdict, and leaves its name and the exception's type alone."""
     try:
-        key = f"route {rule.route}"
+        region = _lesion_region(case) if rule.by_lesion else None
+        key = f"route {rule.route} {region}"
         if key not in memo:
-            to = routing.route(case.order, case.study, rule.route)
+            child = case.patient.is_child(case.as_of.date())
+            to = routing.route(case.order, case.study, rule.route, region=region, child=child)
             memo[key] = frozenset((to.id, *to.or_)) if to is not None else frozenset()
         facts = Facts(case, rule, memo[key], memo)  # type: ignore[arg-type]  # the line above put it there
         return _settled(facts, known) if early_only else _judged(facts, known)
@@ -61,6 +64,13 @@ def _guarded(
             return None
         _log.error("rule failed", rule=rule.id, error=type(error).__name__)
         return Verdict(rule.id, rule.version, Outcome.ERROR, type(error).__name__, status=_status(rule, case))
+
+
+def _lesion_region(case: Case) -> str | None:
+    """Where the lesion outside the organ under treatment lies, once the report has been read."""
+    reading = case.report.reading if case.report is not None else None
+    item = incidental(case.order, reading) if reading is not None else None
+    return item.regions[0] if item is not None else None
 
 
 def _judged(facts: Facts, known: Known) -> Verdict:
@@ -162,7 +172,8 @@ def _verdict(
     facts: Facts, outcome: Outcome, because: str, checks: list[Check], indicator: Indicator = "info"
 ) -> Verdict:
     rule = facts.rule
-    return Verdict(rule.id, rule.version, outcome, because, tuple(checks), indicator, _status(rule, facts.case))
+    region = _lesion_region(facts.case) if rule.by_lesion and outcome is Outcome.INDICATED else None
+    return Verdict(rule.id, rule.version, outcome, because, tuple(checks), indicator, _status(rule, facts.case), region)
 
 
 def _status(rule: Rule, case: Case) -> Literal["silent", "active"]:

@@ -57,6 +57,60 @@ def study(fields: dict[str, Any]) -> Question:
     return ask
 
 
+def no_study(fields: dict[str, Any]) -> Question:
+    """No study of that kind and of the place of the order is on file, or none that is recent enough (R17)."""
+    modalities, limit = frozenset(fields["modality"]), fields["max_age"]
+    extra, segments_agree = _organ_modalities(fields), "segments" in fields
+
+    def ask(facts: Facts) -> Answer:
+        case = facts.case
+        if case.order.region in (None, "any"):
+            return unknown("the order names no region")
+        wanted = modalities | (extra(case.order) if extra else set())
+        open_answer: Answer | None = None
+        seen = False
+        for shown, place, stretch, started in _imaged(case):
+            if shown and not wanted & set(shown):
+                continue
+            if place and case.order.region not in place and "whole-body" not in place and not _is_basis(case, started):
+                continue
+            if segments_agree and stretch and case.order.segments and not set(stretch) & set(case.order.segments):
+                continue
+            if not shown or not place or started is None:
+                open_answer = unknown("a study on file does not state its kind, place or date")
+                continue
+            if not _older(case, started, limit):
+                return no("such a study is on file")
+            seen = True
+        if open_answer is not None:
+            return open_answer
+        because = "such a study is on file and too old" if seen else "no such study is on file"
+        answer = absent(case, because, "imagingStudies", "diagnosticReports")
+        return answer if answer[0] is Truth.UNKNOWN else yes(because)
+
+    return ask
+
+
+_Imaged = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], datetime | None]
+
+
+def _imaged(case: Case) -> list[_Imaged]:
+    """Kind, place, stretch of spine and date of all that was imaged, by its study or by its report alone."""
+    found: list[_Imaged] = [(s.modalities, s.regions, s.segments, s.started) for s in case.studies]
+    if case.study is not None and case.study not in case.studies:
+        found.append((case.study.modalities, case.study.regions, case.study.segments, case.study.started))
+    found += [
+        (r.modalities, r.regions, r.segments, r.effective or r.issued)
+        for r in case.reports if r.kind == "radiology" and not r.studies and r.modalities and r.regions
+    ]  # fmt: skip
+    return found
+
+
+def _is_basis(case: Case, started: datetime | None) -> bool:
+    """Gathering linked it to the order; the region's name then does not matter."""
+    return case.study is not None and started is not None and case.study.started == started
+
+
 def _region(case: Case, wanted: tuple[str, ...]) -> Answer | None:
     assert case.study is not None  # noqa: S101  the caller has looked; this tells mypy
     shown = set(case.study.regions) or set(case.report.regions if case.report else ())

@@ -31,6 +31,19 @@ INTENTS = (
 CALLS = ("suspicious", "indeterminate", "probably-benign", "benign")
 FLAGS = ("high", "intermediate", "limited", "benign")
 TRENDS = ("new", "larger", "stable", "smaller", "resolved")
+CONCERNS = (
+    "spine", "staging", "lesion", "incidental", "response", "vessel", "quality", "notice", "diffuse", "joint",
+)  # fmt: skip
+# Category systems whose values a rule may name, worst last: what is worse than a named value stands against it.
+CATEGORIES: dict[str, tuple[str, ...]] = {
+    "Bosniak": ("I", "II", "IIF", "III", "IV"),
+    "BI-RADS": ("1", "2", "3", "0", "4", "4A", "4B", "4C", "5", "6"),
+    "Lung-RADS": ("1", "2", "3", "0", "4A", "4", "4B", "4X"),
+    "TI-RADS": ("1", "2", "3", "4", "4A", "4B", "4C", "5"),
+    "LI-RADS": ("1", "2", "3", "4", "5", "M", "TIV"),
+    "O-RADS": ("1", "2", "3", "0", "4", "5"),
+    "PI-RADS": ("1", "2", "3", "4", "5"),
+}
 PROCEDURE_STATUS = ("preparation", "in-progress", "on-hold", "stopped", "completed", "unknown")
 
 _IN = Field("members", "codes of these groups of our value sets: {value-set: [group, …] | any}")
@@ -48,6 +61,8 @@ KINDS: dict[str, dict[str, Field]] = {
         "intents": Field("choices", "treatment intent that the order states", INTENTS),
         "start_within": Field("duration", "the planned start is sooner than this"),
         "start_after": Field("duration", "the planned start is this late or later"),
+        "min_cycle": Field("number", "the cycle that the order states is this or later"),
+        "renewal": Field("flag", "the order renews one, or is already active and signed again unchanged"),
         "inpatient_code": Field("flag", "the order carries an inpatient procedure code (ICD-10-PCS)"),
         "words": Field("words", "words in the order's code or text"),
     },
@@ -82,11 +97,24 @@ KINDS: dict[str, dict[str, Field]] = {
         "min_value": Field("number", "the value is this or more, such as a grade"),
         "trend": Field("choices", "compared with earlier images", TRENDS),
     },
+    "no_study": {
+        "modality": Field("choices", "modalities of which such a study has one", MODALITIES, required=True),
+        "organ_modality": Field("mapping", "further modalities for single organs: {US: [breast, thyroid, …]}"),
+        "segments": Field("choice", "agree: of the spine segment of the order, where both are known", ("agree",)),
+        "max_age": Field("duration", "how old such a study may be, by calendar day", required=True),
+    },
     "disagreement": {
-        "about": _ABOUT,
+        "about": Field("choices", "lexicon concepts that are to be severe where the operation is planned", "concepts"),
+        "categories": Field("mapping", "values of a category system that speak against the operation: {Bosniak: [II]}"),
+        "elsewhere": Field("choices", "concepts that the report asserts at another level or side alone", "concepts"),
         "explained_by": Field("choices", "concepts that, plainly present there, explain the operation", "concepts"),
     },
     "lesion": {"call": Field("choices", "what the report makes of the lesion, at worst", CALLS, required=True)},
+    "incidental": {
+        "partly_imaged": Field("flag", "true: the report says that the study shows it in part; false: it does not"),
+    },
+    "conflict": {"with": Field("choices", "what the second read says otherwise than", ("report", "order"),
+                               required=True)},
     "condition": {
         "in": Field("members", _IN.means, required=True),
         "suspected": Field("flag", "true: only provisional or differential ones; false: only confirmed or unstated"),
@@ -108,22 +136,28 @@ KINDS: dict[str, dict[str, Field]] = {
     },
     "stage": {"basis": Field("choices", "c: clinical, p: pathologic", ("c", "p"), required=True)},
     "reason": {"words": Field("words", "words in the reasons of the order or in active conditions", required=True)},
-    "second_read": {"state": Field("choice", "done or ordered", ("done", "ordered"), required=True)},
+    "second_read": {"state": Field("choice", "done or ordered; back: done, and younger than the basis report",
+                                   ("done", "ordered", "back"), required=True)},
+    "acknowledged": {
+        "session": Field("duration", "a signing session: the same order gets the notice again", required=True),
+        "returned": Field("duration", "quiet for this long after a notice was only returned", required=True),
+    },
+    "opted_out": {},  # the site has exempted the user, or the encounter's or the order's place (X12)
     "reader": {"unless_disagrees": Field("flag", "false where the report itself stands against the order")},
     "window": {},  # the study is older than the window of the rule, or its report is not final
     "lead_time": {"under": Field("duration", "the start is nearer than this; absent: nearer than the turnaround")},
-    "repeat": {"within": Field("duration", "how far back an order makes this one a later cycle", required=True),
+    "repeat": {"same_code": Field("flag", "for systemic therapy: only an order of the same drug or regimen counts"),
+               "within": Field("duration", "how far back an order makes this one a later cycle", required=True),
                "session": Field("duration", "signing again within it is the same decision", required=True)},
     "history": {
         "session": Field("duration", "a signing session: the same order gets the same card again", required=True),
         "answered": Field("duration", "quiet for this long after a card was accepted or overridden", required=True),
         "returned": Field("duration", "quiet for this long after a card was only returned", required=True),
     },
-    "rule": {"concern": Field("choices", "the rule that asks is of this concern", ("spine", "staging", "lesion"),
-                              required=True)},
+    "rule": {"concern": Field("choices", "the rule that asks is of this concern", CONCERNS, required=True)},
     "images": {},  # no imaging study and no radiology report is on file
 }  # fmt: skip
 
 # What request and prefetch can decide, before a report is read; and what differs from rule to rule.
-EARLY = frozenset(KINDS) - {"finding", "disagreement", "lesion"}
-OF_RULE = frozenset({"rule", "reader", "window", "lead_time", "history"})
+EARLY = frozenset(KINDS) - {"finding", "disagreement", "lesion", "incidental", "conflict"}
+OF_RULE = frozenset({"rule", "reader", "window", "lead_time", "history", "acknowledged"})

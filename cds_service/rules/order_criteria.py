@@ -21,6 +21,7 @@ def order(fields: dict[str, Any]) -> Question:
     intents = {spelling for word in fields.get("intents", ()) for spelling in (word, *_ALSO_SPELT.get(word, ()))}
     soon, late = fields.get("start_within"), fields.get("start_after")
     inpatient, words = fields.get("inpatient_code"), word_pattern(fields.get("words"))
+    cycle, renewal = fields.get("min_cycle"), fields.get("renewal")
 
     def ask(facts: Facts) -> Answer:
         order = facts.case.order
@@ -38,6 +39,10 @@ def order(fields: dict[str, Any]) -> Question:
             return no("another coding system")
         if words and not words.search(_words_of(facts)):
             return no("the order does not say so")
+        if cycle is not None and (order.cycle is None or order.cycle < cycle):
+            return no("an earlier cycle, or none stated")
+        if renewal is not None and renewal is not order.renewal:
+            return no("a new order" if renewal else "a renewal")
         if intents and not intents & set(order.intents):
             return no("another intent") if order.intents else unknown("no intent is stated")
         if soon is not None or late is not None:
@@ -93,6 +98,7 @@ def repeat(fields: dict[str, Any]) -> Question:
     """Not a first decision: a renewal, a later cycle, a revision, an unchanged re-sign, or the same already active."""
     within: timedelta = fields["within"]
     session: timedelta = fields["session"]
+    same_code = fields.get("same_code", False)
 
     def ask(facts: Facts) -> Answer:
         case, order = facts.case, facts.case.order
@@ -106,7 +112,7 @@ def repeat(fields: dict[str, Any]) -> Question:
             return yes("a revision")
         since = case.as_of - within
         for earlier in case.orders_on_file:
-            if earlier.reference != order.reference and _same_course(order, earlier, since):
+            if earlier.reference != order.reference and _same_course(order, earlier, since, same_code):
                 return yes("the same treatment is already on file")
         if order.kind == "systemic-therapy":
             return absent(case, "nothing of the kind on file", "medicationRequests", "serviceRequests")
@@ -115,7 +121,7 @@ def repeat(fields: dict[str, Any]) -> Question:
     return ask
 
 
-def _same_course(order: Order, earlier: Order, since: Any) -> bool:
+def _same_course(order: Order, earlier: Order, since: Any, same_code: bool) -> bool:
     if order.kind != earlier.kind:
         return False
     if order.kind == "surgery":
@@ -129,6 +135,8 @@ def _same_course(order: Order, earlier: Order, since: Any) -> bool:
         )
     if earlier.status not in ("active", "completed") or (earlier.authored is not None and earlier.authored < since):
         return False
+    if order.kind == "systemic-therapy" and same_code:
+        return bool({m.code for m in order.members} & {m.code for m in earlier.members})
     if order.kind == "systemic-therapy":
         return any(member.group != "endocrine" for member in earlier.members)
     return _agree(order.region, earlier.region)
@@ -142,7 +150,8 @@ def history(fields: dict[str, Any]) -> Question:
         case = facts.case
         study = case.study.reference if case.study else None
         for past in case.history:
-            if study is None or past.study != study:
+            # Where there is no study, a card of this rule that was about none is what the study's card would be.
+            if past.study != study or (study is None and facts.rule.id not in past.rules):
                 continue
             age = case.as_of - past.returned
             if age < session and past.order in (case.order.reference, None):
@@ -153,6 +162,40 @@ def history(fields: dict[str, Any]) -> Question:
             elif case.as_of - (past.outcome_at or past.returned) < answered:
                 return yes("a card on this study was answered not long ago")
         return absent(case, "no card on this study", "history")
+
+    return ask
+
+
+def acknowledged(fields: dict[str, Any]) -> Question:
+    """A notice of this second read was answered, or was given not long ago (R16)."""
+    session, returned = fields["session"], fields["returned"]
+
+    def ask(facts: Facts) -> Answer:
+        case, second = facts.case, facts.case.second_read
+        issued = (second.issued or second.effective) if second is not None else None
+        for past in case.history:
+            if facts.rule.id not in past.rules or case.study is None or past.study != case.study.reference:
+                continue
+            if issued is not None and past.returned < issued:
+                continue  # that notice was of an earlier second read
+            age = case.as_of - past.returned
+            if past.outcome != "returned":
+                return yes("the notice was answered")
+            if age < returned and not (age < session and past.order in (case.order.reference, None)):
+                return yes("the notice was given not long ago")
+        return absent(case, "no notice of this second read", "history")
+
+    return ask
+
+
+def opted_out(fields: dict[str, Any]) -> Question:
+    """The site has opted out who signs or carries out the order, or where (X12)."""
+    del fields
+
+    def ask(facts: Facts) -> Answer:
+        if facts.case.exempt:
+            return yes("the site has opted out")
+        return absent(facts.case, "nothing of it is opted out", "encounter")
 
     return ask
 

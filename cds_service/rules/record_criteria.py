@@ -118,8 +118,15 @@ def stage(fields: dict[str, Any]) -> Question:
 
 
 def second_read(fields: dict[str, Any]) -> Question:
-    """A second read of this study is done, or ordered (in the basket or on file)."""
-    return _done if fields["state"] == "done" else _ordered
+    """A second read of this study is done, is ordered (in the basket or on file), or is back after its report."""
+    return {"done": _done, "ordered": _ordered, "back": _back}[fields["state"]]
+
+
+def _back(facts: Facts) -> Answer:
+    case = facts.case
+    if case.second_read is not None:
+        return yes("a second read is on file, younger than the report")
+    return absent(case, "no second read of the report", "diagnosticReports")
 
 
 def _done(facts: Facts) -> Answer:

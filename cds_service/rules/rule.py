@@ -11,7 +11,9 @@ from cds_service.model import Case, Check, Finding, Gap, Order, Speech, Study, S
 class Router(Protocol):
     """What deciding needs of `routing.Routing`."""
 
-    def route(self, order: Order, study: Study | None, fixed: str | None) -> Subspecialty | None:
+    def route(
+        self, order: Order, study: Study | None, fixed: str | None, *, region: str | None = None, child: bool = False
+    ) -> Subspecialty | None:
         """Who reads this study for this order."""
 
 
@@ -115,6 +117,7 @@ class Rule:
     review_by: date
     window: timedelta | None  # how old the study may be (x5)
     route: str | None  # subspecialty id, or None: by organ
+    by_lesion: bool  # by the region of a lesion outside the organ under treatment
     trigger: frozenset[tuple[str, str]]  # (value set, group) of the orders it is about
     needs_cancer: bool | None  # what the trigger asks of the code; None: either
     criteria: tuple[Criterion, ...]

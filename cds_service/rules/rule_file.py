@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, get_args
 
-from cds_service.model import Speech
+from cds_service.model import CardOffer, Speech
 from cds_service.rules.card_text import check_summary, check_text
 from cds_service.rules.compiling import compile_criterion
 from cds_service.rules.fields import Field, Vocabulary, duration, read_fields
 from cds_service.rules.inline_tests import lint_tests, read_tests
+from cds_service.rules.kinds import CONCERNS
 from cds_service.rules.rule import Criterion, Evidence, Names, Rule
 from cds_service.yaml_source import Node, Sheet, nearest
 
@@ -19,7 +20,8 @@ RULE: dict[str, Field] = {
     "status": Field("choice", "draft, retired: not evaluated; silent: decided, no card; active: speaks",
                     ("draft", "silent", "active", "retired"), required=True),
     "service": Field("choice", "CDS service through which it speaks", ("second-read",), required=True),
-    "concern": Field("choice", "rules of one concern share one card", ("spine", "staging", "lesion"), required=True),
+    "catalogue": Field("text", "number in the catalogue of rules, such as R07; variants share one"),
+    "concern": Field("choice", "what it is about; an override of its card sticks to it", CONCERNS, required=True),
     "rank": Field("number", "the strongest of several that fire has the lowest", required=True),
     "irreversible": Field("flag", "the treatment cannot be undone; only then can a card warn", required=True),
     "owner": Field("mapping", "team, clinical and technical", required=True),
@@ -27,6 +29,7 @@ RULE: dict[str, Field] = {
     "reviewed": Field("date", "day of the last review", required=True),
     "review_by": Field("date", "after this day the rule goes silent", required=True),
     "rationale": Field("text", "why it exists", required=True),
+    "attributes": Field("mapping", "source attributes of a decision support intervention (45 CFR 170.315(b)(11))"),
     "evidence": Field("list", "ids of cards/evidence.yaml", required=True),
     "known_false_positives": Field("words", "when it speaks and had better not", required=True),
     "parameters": Field("mapping", "numbers with unit and reason, used as $name"),
@@ -49,10 +52,19 @@ OWNER = {
 }
 ROUTE = {
     "subspecialty": Field("choice", "a fixed subspecialty", "subspecialties"),
-    "by": Field("choice", "organ: by the organ of the order, then by region", ("organ",)),
+    "by": Field(
+        "choice",
+        "organ: by the organ of the order, then by region; lesion: by the region of the lesion",
+        ("organ", "lesion"),
+    ),
     "turnaround": Field("duration", "when the answer is expected", required=True),
 }
 CARD = {
+    "offer": Field(
+        "choice",
+        "what one click orders; a notice orders nothing; a second read where nothing is said",
+        get_args(CardOffer),
+    ),
     "summary": Field("text", "stands alone: action, study, reason", required=True),
     "why": Field("text", "the first bullet: why this card now", required=True),
     "question": Field("text", "the decision question put to the second reader", required=True),
@@ -68,7 +80,24 @@ EXCEPT = {"id": Field("choice", "id of a global exclusion", "global-exclusions",
           "why": Field("text", "why it does not apply", required=True)}  # fmt: skip
 
 
-_TOLD = ("owner", "signed", "reviewed", "rationale", "evidence", "known_false_positives", "parameters", "changes")
+# The thirteen attributes, less what stands elsewhere in the file: citations (evidence) and review date (reviewed).
+ATTRIBUTES = {
+    "developer": Field("text", "who made the rule", required=True),
+    "funding": Field("text", "who paid for putting it into software", required=True),
+    "released": Field("date", "first released", required=True),
+    "revised": Field("date", "last changed", required=True),
+    **{
+        name: Field("text", f"how {name.replace('_', ' ')} is used, or 'not used'", required=True)
+        for name in (
+            "race", "ethnicity", "language", "sexual_orientation", "gender_identity", "sex", "date_of_birth",
+            "social_determinants", "health_status_assessments",
+        )
+    },
+}  # fmt: skip
+_TOLD = (
+    "catalogue", "attributes", "owner", "signed", "reviewed", "rationale", "evidence", "known_false_positives",
+    "parameters", "changes",
+)  # fmt: skip
 
 
 def read_rule(
@@ -85,7 +114,7 @@ def read_rule(
     fields = read_fields(node, RULE, sheet, words, "rule")
     if "id" in fields and fields["id"] != stem:
         sheet.wrong(node.value["id"], "file-name", f"the file is named '{stem}' and the rule '{fields['id']}'")
-    for name, table in (("owner", OWNER), ("route", ROUTE), ("card", CARD)):
+    for name, table in (("owner", OWNER), ("route", ROUTE), ("card", CARD), ("attributes", ATTRIBUTES)):
         if name in fields:
             fields[name] = read_fields(fields[name], table, sheet, words, name)
     _check_route(node, fields, sheet)
@@ -113,7 +142,7 @@ def read_rule(
         id=stem, title=fields["title"], version=fields["version"], status=fields["status"], service=fields["service"],
         concern=fields["concern"], rank=int(fields["rank"]), irreversible=fields["irreversible"],
         review_by=fields["review_by"], window=fields["window"], route=fields["route"].get("subspecialty"),
-        trigger=trigger[0], needs_cancer=trigger[1], criteria=criteria,
+        by_lesion=fields["route"].get("by") == "lesion", trigger=trigger[0], needs_cancer=trigger[1], criteria=criteria,
         early=tuple(e for e in exclusions if e.early), late=tuple(e for e in exclusions if not e.early),
         warns_when=warns, disagrees_when=disagrees, explained_by=explained, speech=_speech(stem, fields),
         turnaround=fields["route"]["turnaround"], own=frozenset(line.id for line in (*criteria, *own)), tests=tests,
@@ -190,7 +219,7 @@ def _check_ids(sheet: Sheet, lines: tuple[Criterion, ...], everywhere: tuple[Cri
 def _check_route(node: Node, fields: dict[str, Any], sheet: Sheet) -> None:
     route = fields.get("route", {})
     if fields.get("route") and ("subspecialty" in route) == ("by" in route):
-        sheet.wrong(node.value["route"], "bad-value", "route gives either a subspecialty or by: organ")
+        sheet.wrong(node.value["route"], "bad-value", "route gives either a subspecialty or by: organ or lesion")
 
 
 def _check_card(node: Node, fields: dict[str, Any], sheet: Sheet) -> None:
@@ -229,6 +258,7 @@ def _speech(id: str, fields: dict[str, Any]) -> Speech:
         id, fields["version"], fields["title"], fields["concern"], int(fields["rank"]), card["summary"], card["why"],
         card["question"], card["reason"], tuple(str(item.value) for item in fields["evidence"]),
         route.get("subspecialty"), int(route["turnaround"].total_seconds() // 3600), card["override_reasons"],
+        card.get("offer", "second-read"),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cds_service.model import SEVERITIES, SLOTS, Case, Finding, Order, Reading
+from cds_service.rules.kinds import CATEGORIES
 
 RANKS = {"findings": 1, "other": 1, "recommendation": 1, "impression": 2, "addendum": 3}
 _CURRENT = ("present", "uncertain", "absent")
@@ -138,6 +139,63 @@ def lesion_call(case: Case, reading: Reading) -> tuple[str | None, Finding | Non
         return max(addendum or judged, key=lambda item: (_CALLS.index(item[0]), RANKS.get(item[1].section, 1)))
     bare = next((f for f in found if f.concept == "lesion"), None)
     return None, bare
+
+
+def categories(case: Case, reading: Reading, system: str) -> list[Finding]:
+    """The current categories of one system on the side of the order; an addendum that gives one overrides."""
+    known = CATEGORIES[system]
+    found = [
+        f for f in mentions(reading, ("rads",))
+        if f.system == system and f.value in known and f.assertion != "absent" and not _other_side(case.order, f)
+    ]  # fmt: skip
+    return [f for f in found if f.section == "addendum"] or found
+
+
+# operations whose organ lies in, or is imaged with, the neighbouring region
+ALSO_OWN = {
+    "colorectal": ("pelvis",), "bladder": ("abdomen",), "esophagus": ("abdomen", "neck"), "stomach": ("chest",),
+    "liver": ("pelvis",), "gynaecological": ("abdomen",), "prostate": ("abdomen",), "head and neck": ("brain",),
+    "thyroid/parathyroid": ("chest",), "breast": ("chest",), "neurovascular": ("brain", "neck"),
+    "cranial": ("neurovascular", "neck"), "aortic aneurysm": ("abdomen", "chest", "heart"),
+}  # fmt: skip
+
+
+def incidental(order: Order, reading: Reading) -> Finding | None:
+    """A lesion that the report calls suspicious and that lies in another region than the operation's, or None.
+
+    A benign descriptor in the same words blocks it: a haemangioma stays one, whatever else the clause says.
+    """
+    if order.region in (None, "any", "other", "whole-body"):
+        return None
+    own = {order.region, "whole-body", "other"}
+    for member in order.members:
+        own.update(ALSO_OWN.get(member.group, ()))
+    found = mentions(reading, ("lesion", "malignancy", "rads"))
+    for item in found:
+        suspicious = item.suspicion == "suspicious" or item.flag == "high" or item.concept == "malignancy"
+        if not suspicious or item.assertion == "absent" or not item.regions or own & set(item.regions):
+            continue
+        if _PROVEN.search(item.quote) or any(
+            other.suspicion == "benign" and other.start < item.end and item.start < other.end for other in found
+        ):
+            continue
+        return item
+    return None
+
+
+def partly_imaged(reading: Reading, item: Finding) -> bool:
+    """The words about the lesion, or the sentence after them, say that the study shows it in part."""
+    after = reading.text[item.end : item.end + 160]
+    stop = _SENTENCE_END.search(after, 2)
+    return _PARTLY.search(f"{item.quote} {after[: stop.start() if stop else None]}") is not None
+
+
+_SENTENCE_END = re.compile(r"[.;]\s|\n\s*\n")
+_PARTLY = re.compile(
+    r"\b(?:partially|incompletely|partly|only partly|not (?:fully|completely|entirely))"
+    r"[ -](?:imaged|visuali[sz]ed|included|seen|evaluated|characteri[sz]ed|assessed|covered)\b|"
+    r"\bedge of the (?:field|image|study)\b|\bincomplete(?:ly)? (?:imaging|coverage)\b", re.I
+)  # fmt: skip
 
 
 def _call(finding: Finding) -> str | None:

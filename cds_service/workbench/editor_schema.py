@@ -14,12 +14,12 @@ from cds_service.rules.inline_tests import EXPECT, TEST
 from cds_service.rules.kinds import KINDS
 from cds_service.rules.load import EVIDENCE
 from cds_service.rules.rule import Names
-from cds_service.rules.rule_file import CARD, EXCEPT, OWNER, PARAMETER, ROUTE, RULE
+from cds_service.rules.rule_file import ATTRIBUTES, CARD, EXCEPT, OWNER, PARAMETER, ROUTE, RULE
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _LINES = {"criteria": "criterion", "exclusions": "exclusion", "warns_when": "warning", "disagrees_when": "warning",
           "explained_by": "warning"}  # fmt: skip
-_TABLES = {"owner": OWNER, "route": ROUTE, "card": CARD}
+_TABLES = {"owner": OWNER, "route": ROUTE, "card": CARD, "attributes": ATTRIBUTES}
 _PATTERNS = {
     "duration": r"^(\d+(\.\d+)?\s*[dh]|\$[a-z_]+)$",
     "date": r"^\d{4}-\d{2}-\d{2}$",

@@ -9,7 +9,7 @@ from cds_service.rules.fields import Field
 from cds_service.rules.inline_tests import EXPECT, TEST
 from cds_service.rules.kinds import KINDS
 from cds_service.rules.load import EVIDENCE
-from cds_service.rules.rule_file import CARD, EXCEPT, OWNER, PARAMETER, ROUTE, RULE
+from cds_service.rules.rule_file import ATTRIBUTES, CARD, EXCEPT, OWNER, PARAMETER, ROUTE, RULE
 
 _HEAD = """\
 # The rule file
@@ -21,6 +21,7 @@ One rule is one file, `cards/rules/<area>/<id>.yaml`. This page lists every fiel
 _PARTS: tuple[tuple[str, Mapping[str, Field]], ...] = (
     ("The rule", RULE),
     ("owner", OWNER),
+    ("attributes", ATTRIBUTES),
     ("parameters", PARAMETER),
     ("route", ROUTE),
     ("card", CARD),

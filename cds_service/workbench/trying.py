@@ -1,7 +1,7 @@
 """Inline tests tried: from report text through gathering, reading and deciding to the verdict, as in service."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from cds_service import gather
 from cds_service.content import Content
 from cds_service.errors import ContentError
 from cds_service.model import Decision, Outcome, Truth, Verdict
-from cds_service.rules.rule import InlineTest, Rule
+from cds_service.rules.rule import InlineTest, Rule, ruleset
 from cds_service.service import decide_case
 from cds_service.workbench.base_cases import Situation, read_plain, situation
 from cds_service.workbench.resources import Codes
@@ -30,11 +30,20 @@ def try_rules(rules: Iterable[Rule], content: Content) -> Iterator[Trial]:
     """Every inline test of these rules, in order. A rule without tests fails by itself."""
     codes = Codes(read_plain(content.folder / "cards" / "cases" / "codes.yaml"), content.routing)
     for rule in rules:
+        content = _switched_on(rule, content)
         if not rule.tests:
             missing = InlineTest("has tests", "", {}, {}, 1)
             yield Trial(rule.id, missing, rule.file, ("the rule has no test at all",))
         for test in rule.tests:
             yield Trial(rule.id, test, rule.file, tuple(_try(rule, test, content, codes)))
+
+
+def _switched_on(rule: Rule, content: Content) -> Content:
+    """A rule that ships switched off is tried as it would speak; the others stay as they are."""
+    if rule.status in ("active", "silent"):
+        return content
+    others = tuple(other for other in content.rules.rules if other.id != rule.id)
+    return replace(content, rules=ruleset((*others, replace(rule, status="active")), content.rules.digest))
 
 
 def _try(rule: Rule, test: InlineTest, content: Content, codes: Codes) -> Iterator[str]:

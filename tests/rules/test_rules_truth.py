@@ -36,7 +36,9 @@ TEXT = "Moderate canal stenosis at L4-L5"
 class Routes:
     """Everything goes to neuroradiology, or musculoskeletal."""
 
-    def route(self, order: Order, study: Study | None, fixed: str | None) -> Subspecialty | None:
+    def route(
+        self, order: Order, study: Study | None, fixed: str | None, *, region: str | None = None, child: bool = False
+    ) -> Subspecialty | None:
         return Subspecialty("neuroradiology", "neuroradiology", (), (), ("musculoskeletal",))
 
 
