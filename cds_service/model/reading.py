@@ -21,8 +21,9 @@ class Gap:
 
     `why`: prefetch-omitted | prefetch-null | prefetch-failed | unreadable | no-fhir-server | server-not-allowed |
     fhir-refused | fhir-not-found | fhir-failed | fhir-timeout | fhir-too-large | page-missing | foreign-origin |
-    wrong-patient | restricted | attachment-unsupported | attachment-unreadable | language-unsupported | no-narrative |
-    reading-limit
+    wrong-patient | restricted | language-unsupported | no-narrative, and of an attachment or a text (docs/reading.md):
+    attachment-unsupported | attachment-unreadable | attachment-encrypted | attachment-scanned | attachment-too-large |
+    attachment-too-long | text-too-long | sentence-too-long | too-many-mentions | reading-too-slow
     """
 
     what: str
@@ -38,6 +39,7 @@ class ReportPart:
     content: str | bytes = field(repr=False)
     content_type: str = ""
     language: str = ""
+    heading: str = ""  # under which the sender's structure puts it: `IMPRESSION`, `ADDENDUM`
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
     for place, names in naming:
         here = names.here
         if len(page.stretches[place]) - names.lead > MOST_IN_A_SENTENCE and names.all:
-            gaps.append(Gap(what="report", why="reading-limit", detail="a sentence too long to judge"))
+            gaps.append(Gap(what="report", why="sentence-too-long", detail="a sentence too long to judge"))
         if names.far:
             here = tuple(one for one in here if _is_near(one[2], low, said))
         if not here:
@@ -73,7 +73,7 @@ def _with_stated(
         start, end = what.start - page.starts[place], what.end - page.starts[place]
         extra.setdefault(place, []).append((start, end, what._replace(start=start, end=end)))
     if count > _MOST_MENTIONS:
-        gaps.append(Gap(what="report", why="reading-limit", detail=f"only the first {_MOST_MENTIONS} mentions"))
+        gaps.append(Gap(what="report", why="too-many-mentions", detail=f"only the first {_MOST_MENTIONS} mentions"))
     plain = dict(naming)
     room = _MOST_MENTIONS
     named_too: list[tuple[int, Named]] = []

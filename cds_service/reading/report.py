@@ -10,7 +10,8 @@ from cds_service.reading.findings import find
 from cds_service.reading.language import is_empty, is_english
 from cds_service.reading.lexicon import Lexicon
 from cds_service.reading.sections import find_sections
-from cds_service.reading.text import join
+from cds_service.reading.text import renderings
+from cds_service.reading.twins import join
 
 _KEPT = 512
 _Key = tuple[str, tuple[ReportPart, ...]]
@@ -42,13 +43,17 @@ def _digest(parts: tuple[ReportPart, ...], lexicon: Lexicon) -> str:
     for part in parts:
         content = part.content
         raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-        digest.update(f"\x00{part.origin}\x00{part.content_type}\x00{part.language}\x00{len(raw)}\x00".encode())
+        digest.update(
+            f"\x00{part.origin}\x00{part.content_type}\x00{part.language}\x00{part.heading}\x00{len(raw)}\x00".encode()
+        )
         digest.update(raw)
     return digest.hexdigest()
 
 
 def _read(parts: tuple[ReportPart, ...], lexicon: Lexicon, digest: str) -> Reading:
-    text, stretches, gaps = join(parts)
+    read_so_far, gaps = renderings(parts)
+    text, stretches, more = join(read_so_far)
+    gaps += more
     if not text:
         if not gaps:
             gaps.append(Gap(what="report", why="no-narrative"))
