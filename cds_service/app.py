@@ -22,7 +22,7 @@ from cds_service.model import AuthenticatedClient, Card, HookRequest
 from cds_service.outbound import Allowlist
 from cds_service.outbound.connections import guarded_session
 from cds_service.service import answer
-from cds_service.telemetry import count_ledger_loss, failing_rules, metrics_page
+from cds_service.telemetry import count_circuit, count_ledger_loss, failing_rules, metrics_page
 from cds_service.web import answer_errors, cds_hooks_blueprint, directly, order_signer, paths_of
 
 
@@ -117,6 +117,7 @@ def _reader(settings: Settings, keys: Keys | None) -> FhirReader:
     return FhirReader(
         Allowlist(settings.fhir_servers, servers),
         session=lambda: guarded_session(settings.private_networks, ca_file=settings.ca_file, parallel=24),
+        on_circuit=count_circuit,
     )
 
 

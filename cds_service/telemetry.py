@@ -43,6 +43,7 @@ _not_offered = Counter(
     "second_read_not_offered", "Second reads that a rule asked for and the site does not offer.", ["subspecialty"]
 )
 _wrong_patient = Counter("second_read_wrong_patient", "Resources of another patient that were dropped. Alarm on any.")
+_circuit = Counter("second_read_fhir_circuit", "Changes of a FHIR server's circuit breaker.", ["server", "state"])
 _feedback = Counter("second_read_feedback", "Feedback received, by outcome.", ["outcome"])
 
 _failing: dict[str, float] = {}
@@ -111,6 +112,12 @@ def failing_rules() -> tuple[str, ...]:
     """Rules that failed in this process within the last five minutes: health checks fail for as long."""
     since = time.monotonic() - FAILING_SECONDS
     return tuple(sorted(rule for rule, at in _failing.items() if at >= since))
+
+
+def count_circuit(server: str, state: str) -> None:
+    """The circuit breaker of an allow-listed FHIR server changed its state."""
+    _circuit.labels(server, state).inc()
+    (log.info if state == "closed" else log.warning)("fhir server circuit changed", server=server, outcome=state)
 
 
 def count_ledger_loss(count: int = 1) -> None:

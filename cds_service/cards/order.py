@@ -22,7 +22,7 @@ _REASON = [
 ]
 ORDER_TEXT = "Subspecialty second read of existing imaging"
 _SOON = timedelta(days=7)
-_LITERAL = re.compile(r"[A-Z][A-Za-z]+/[^\s\[\]]+\Z|[a-z][a-z0-9+.-]*:\S+\Z")
+_LITERAL = re.compile(r"[A-Z][A-Za-z]+/[^\s\[\]#]+\Z|[a-z][a-z0-9+.-]*:\S+\Z")
 
 
 def second_read_order(case: Case, reader: Subspecialty, question: str, *, user: str, now: datetime) -> dict[str, Any]:

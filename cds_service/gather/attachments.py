@@ -34,12 +34,17 @@ def parts_of(report: Raw) -> tuple[tuple[ReportPart, ...], tuple[str, ...], tupl
     return tuple(found), tuple(elsewhere), tuple(gaps)
 
 
-def needed(report: Raw) -> tuple[str, ...]:
-    """The Binary addresses worth reading: those of a report whose words did not come inline."""
+def needed(report: Raw) -> dict[str, str]:
+    """The Binary addresses worth reading, each with its announced type: of a report whose words did not come inline."""
+    if has_words(report):
+        return {}
     forms = children(report, "presentedForm")
-    if text(report, "conclusion") or any(text(form, "data") for form in forms):
-        return ()
-    return tuple(url for form in forms if (url := text(form, "url")))
+    return {url: text(form, "contentType") or "text/html" for form in forms if (url := text(form, "url"))}
+
+
+def has_words(report: Raw) -> bool:
+    """Whether a report's own words came with it."""
+    return bool(text(report, "conclusion") or any(text(form, "data") for form in children(report, "presentedForm")))
 
 
 def decoded(data: str, content_type: str, language: str = "") -> ReportPart | Gap:

@@ -5,15 +5,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from cds_service.gather import attachments, imaging
+from cds_service.gather import attachments, imaging, results
 from cds_service.gather.accessors import Raw, text
 from cds_service.gather.deadline import Deadline
 from cds_service.gather.fhir import FhirCall, FhirReader
 from cds_service.gather.linking import Basis, link
 from cds_service.gather.orders import Basket
-from cds_service.gather.prefetch import REQUIRED, filled, from_request
+from cds_service.gather.prefetch import REQUIRED, filled, from_request, newest_first, plainly
 from cds_service.gather.record import Facts, Record, facts_of
-from cds_service.gather.references import normal, reference_to, references_to
+from cds_service.gather.references import inside, normal, reference_to, references_to
 from cds_service.model import Case, Gap, HookRequest, Order, PastCard, Report, ReportPart
 from cds_service.routing import Routing
 from cds_service.site import Site
@@ -66,6 +66,8 @@ def cases(
     record.gaps += basket.gaps
     for found in from_request(request, tuple(content.prefetch)).values():
         record.take(found)
+    for order in basket.relevant:
+        record.add(inside(basket.raw[order.reference], order.reference), {}, "draftOrders")
     known = _assemble(record, basket, content, now, history)
     if not _wanted(record, basket, known, content) or (settled and all(settled(case) for case in known)):
         return known
@@ -87,7 +89,7 @@ def _read(
 ) -> tuple[Case, ...]:
     """Ask in waves: what one answer names (a reader, a Binary, a next page) is asked for in the next."""
     while wanted := _wanted(record, basket, known, content):
-        for place, answer in call.get(wanted).items():
+        for place, answer in call.get(wanted, record.natives).items():
             record.learn(wanted[place], place, answer)
         known = _assemble(record, basket, content, now, history)
     if not call.answered and call.refused:
@@ -102,7 +104,8 @@ def _wanted(record: Record, basket: Basket, known: tuple[Case, ...], content: Te
     for key, found in record.received.items():
         # An OperationOutcome is there to spare a query, so only what no decision can do without is asked again.
         if not found.satisfied and found.state != "page" and (found.state != "failed" or key in REQUIRED):
-            places[filled(content.prefetch[key], record.request)] = key
+            place = filled(content.prefetch[key], record.request)
+            places[plainly(place) if place in record.rejected else place] = key
     for order in basket.relevant:
         for reference in order.supporting:
             if _readable(reference) and reference not in record.by_name:
@@ -114,12 +117,13 @@ def _wanted(record: Record, basket: Basket, known: tuple[Case, ...], content: Te
 
 def _wanted_of_case(record: Record, case: Case) -> dict[str, str]:
     places: dict[str, str] = {}
-    if case.study is None or case.report is None:
-        # A full page without the study is not "no report" (decision 9).
-        for key in REQUIRED:
-            found = record.received.get(key)
-            if found and found.next_url and record.pages.get(key, 0) < MAX_PAGES:
-                places[found.next_url] = key
+    for key in REQUIRED:
+        # A full page without the study is not "no report" (decision 9), nor is one in no order of time.
+        found = record.received.get(key)
+        if found is None or not found.next_url or record.pages.get(key, 0) >= MAX_PAGES:
+            continue
+        if case.study is None or case.report is None or not newest_first(found):
+            places[found.next_url] = key
     if case.report is None:
         return places
     if case.study is None or case.study.from_report:
@@ -131,13 +135,19 @@ def _wanted_of_case(record: Record, case: Case) -> dict[str, str]:
             places[reader.reference] = "reference"
         if is_person and not _roles_of(record, reader.reference):
             places[f"PractitionerRole?practitioner={reader.reference}"] = "reader"
-    for reference in {case.report.reference, case.second_read.reference if case.second_read else case.report.reference}:
-        raw = record.by_name.get(reference, {})
-        places |= {normal(url, record.base): "binary" for url in attachments.needed(raw)}
+    for report in filter(None, (case.report, case.second_read)):
+        for reference in (report.reference, *report.addenda):
+            holder = record.by_name.get(reference, {})
+            for url, announced in attachments.needed(holder).items():
+                record.natives[normal(url, record.base)] = announced
+                places[normal(url, record.base)] = "binary"
+            places |= {r: "reference" for r in results.needed(holder, record.base) if r not in record.by_name}
     return places
 
 
 def _readable(reference: str) -> bool:
+    if "|" in reference or "#" in reference:  # an identifier, or something that came inside the order
+        return False
     return reference.startswith(("ImagingStudy/", "DiagnosticReport/", "Condition/")) or "://" in reference
 
 
@@ -244,6 +254,7 @@ def _with_words(report: Report, record: Record, content: Terms) -> tuple[Report,
 
 def _parts(raw: Raw, record: Record) -> tuple[tuple[ReportPart, ...], tuple[Gap, ...]]:
     parts, elsewhere, gaps = attachments.parts_of(raw)
+    parts += results.parts_of(raw, lambda reference: record.find(reference, raw), record.base)
     for url in elsewhere:
         found = record.binaries.get(normal(url, record.base))
         if isinstance(found, ReportPart):

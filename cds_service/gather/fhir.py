@@ -6,35 +6,41 @@ followed. What could not be read comes back as a reason, never as an exception.
 
 import os
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-import orjson
 import requests
-from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from cds_service.gather.breaker import Breaker, State
 from cds_service.gather.deadline import Deadline
+from cds_service.gather.scopes import permits
+from cds_service.gather.wire import SHORTEST_READ, Answer, Job, Wires, read
 from cds_service.model import FhirAccess
 from cds_service.outbound import Allowlist, within
 from cds_service.outbound.connections import guarded_session
 
+__all__ = ["Answer", "FhirCall", "FhirReader"]
+
 MAX_BYTES = 8 * 1024 * 1024
-_SHORTEST_READ = 0.005  # seconds; less than this left is not worth a socket
-_CHUNK = 64 * 1024
+_FAIR_CHANCE = 0.1  # seconds: a server that had less than this is not blamed for silence
+_REFUSALS = frozenset({"fhir-refused", "token-refused", "scope-missing"})
+OnCircuit = Callable[[str, State], None]  # (server, its new state)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One read: the JSON that came, or why none did (a `Gap.why`)."""
+@dataclass(slots=True)
+class _Server:
+    """What this process keeps for one allow-listed base."""
 
-    body: Any = None
-    why: str = ""
+    breaker: Breaker
+    pid: int = 0
+    wires: Wires | None = None
 
 
 class FhirReader:
-    """Knows which servers may be read, and keeps one connection pool for each. One per process, made after fork."""
+    """Knows which servers may be read; keeps threads, connections and a circuit breaker for each, made after fork."""
 
     def __init__(
         self,
@@ -43,131 +49,126 @@ class FhirReader:
         session: Callable[[], requests.Session] = guarded_session,
         parallel: int = 24,
         max_bytes: int = MAX_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+        on_circuit: OnCircuit | None = None,
     ) -> None:
         self.allowed = allowed
-        self._new_session = session
         self.max_bytes = max_bytes
+        self._new_session = session
         self._parallel = parallel
+        self._new_breaker = lambda base: Breaker(
+            clock=clock, on_change=partial(on_circuit, base) if on_circuit else None
+        )
         self._lock = threading.Lock()
-        self._pid = 0
-        self._threads: ThreadPoolExecutor | None = None
-        self._session: requests.Session | None = None
+        self._servers: dict[str, _Server] = {}  # by listed base
 
     def open(self, access: FhirAccess | None, deadline: Deadline, issuer: str) -> "FhirCall | str":
         """What a call of this issuer may read with; or, in a word, why nothing may be read."""
         if access is None:
             return "no-fhir-server"
-        if self.allowed.base(access.base, issuer) is None:
+        listed = self.allowed.base(access.base, issuer)
+        base = within(access.base, listed) if listed else None
+        if listed is None or base is None:
             return "server-not-allowed"
-        return FhirCall(self, access, deadline)
-
-    def wires(self) -> tuple[ThreadPoolExecutor, requests.Session]:
-        """The threads and connections of this process, made on first use."""
         with self._lock:
-            if self._threads is None or self._session is None or self._pid != os.getpid():
-                self._threads = ThreadPoolExecutor(self._parallel, thread_name_prefix="fhir-read")
-                self._session = self._new_session()
-                self._pid = os.getpid()
-            return self._threads, self._session
+            server = self._servers.get(listed) or _Server(self._new_breaker(listed))
+            self._servers[listed] = server
+        return FhirCall(self, server, base.rstrip("/"), access.token, access.scope, deadline)
+
+    def wires(self, server: _Server) -> Wires:
+        """The threads and connections for that server in this process, made on first use."""
+        with self._lock:
+            if server.wires is None or server.pid != os.getpid():
+                server.wires, server.pid = Wires(self._new_session(), self._parallel), os.getpid()
+            return server.wires
 
     def close(self) -> None:
         """Let go of threads and connections; reads under way are not waited for."""
         with self._lock:
-            if self._threads and self._pid == os.getpid():
-                self._threads.shutdown(wait=False, cancel_futures=True)
-            if self._session:
-                self._session.close()
-            self._threads = self._session = None
+            for server in self._servers.values():
+                if server.wires and server.pid == os.getpid():
+                    server.wires.close()
+                server.wires = None
 
 
 class FhirCall:
     """Reads for one hook call, under its deadline."""
 
-    __slots__ = ("_access", "_deadline", "_reader", "answered", "refused")
+    __slots__ = ("_deadline", "_reader", "_scope", "_server", "_token", "answered", "base", "refused")
 
-    def __init__(self, reader: FhirReader, access: FhirAccess, deadline: Deadline) -> None:
+    def __init__(
+        self, reader: FhirReader, server: _Server, base: str, token: str | None, scope: str, deadline: Deadline
+    ) -> None:
+        self.base = base  # of the server being read, in canonical form
         self._reader = reader
-        self._access = access
+        self._server = server
+        self._token = token
+        self._scope = scope
         self._deadline = deadline
         self.answered = 0  # reads that brought JSON
-        self.refused = 0  # reads answered 401 or 403
+        self.refused = 0  # reads answered 401 or 403, or not made because the token's scopes leave them out
 
-    @property
-    def base(self) -> str:
-        """The server being read."""
-        return self._access.base.rstrip("/")
-
-    def get(self, places: Iterable[str]) -> dict[str, Answer]:
+    def get(self, places: Iterable[str], natives: Mapping[str, str] | None = None) -> dict[str, Answer]:
         """Read every place (a path below the base, or an absolute URL under it), side by side.
 
-        A place elsewhere answers `foreign-origin`; what has not arrived when the deadline passes, `fhir-timeout`.
+        `natives` names the places of Binaries with their announced content types. A place elsewhere answers
+        `foreign-origin`, one that the token's scopes leave out `scope-missing`, all of a server that is down
+        `circuit-open`; what has not arrived when the deadline passes, `fhir-timeout`.
         """
-        wanted = list(dict.fromkeys(places))
-        if not wanted:
-            return {}
-        if self._deadline.remaining < _SHORTEST_READ:
-            return dict.fromkeys(wanted, Answer(why="fhir-timeout"))
-        threads, session = self._reader.wires()
-        running: dict[Future[Answer], str] = {}
         answers: dict[str, Answer] = {}
-        for place in wanted:
+        urls: dict[str, str] = {}
+        for place in dict.fromkeys(places):
             url = self._url(place)
             if url is None:
                 answers[place] = Answer(why="foreign-origin")
+            elif not self._within_scope(url):
+                answers[place] = Answer(why="scope-missing")
             else:
-                running[threads.submit(self._read, session, url)] = place
-        done, late = wait(running, timeout=self._deadline.remaining)
-        for future in done:
-            answers[running[future]] = future.result()
-        for future in late:
-            future.cancel()
-            answers[running[future]] = Answer(why="fhir-timeout")
+                urls[place] = url
+        if urls:
+            answers |= self._side_by_side(urls, natives or {})
         self.answered += sum(1 for answer in answers.values() if answer.body is not None)
-        self.refused += sum(1 for answer in answers.values() if answer.why == "fhir-refused")
+        self.refused += sum(1 for answer in answers.values() if answer.why in _REFUSALS)
         return answers
+
+    def _side_by_side(self, urls: Mapping[str, str], natives: Mapping[str, str]) -> dict[str, Answer]:
+        left = self._deadline.remaining
+        if left < SHORTEST_READ:
+            return dict.fromkeys(urls, Answer(why="fhir-timeout"))
+        breaker = self._server.breaker
+        if not breaker.admits():
+            return dict.fromkeys(urls, Answer(why="circuit-open"))
+        wires = self._reader.wires(self._server)
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        jobs: dict[Future[Answer], tuple[str, Job]] = {}
+        for place, url in urls.items():
+            job = Job()
+            future = wires.threads.submit(
+                read, wires.session, url, headers, self._deadline,
+                max_bytes=self._reader.max_bytes, native=natives.get(place), job=job,
+            )  # fmt: skip
+            jobs[future] = (place, job)
+        done, late = wait(jobs, timeout=self._deadline.remaining)
+        answers = {jobs[future][0]: future.result() for future in done}
+        for future in late:
+            place, job = jobs[future]
+            if not future.cancel():
+                job.abort()
+            answers[place] = Answer(why="fhir-timeout")
+        if not all(answer.dead for answer in answers.values()):
+            breaker.answered()
+        elif left >= _FAIR_CHANCE:
+            breaker.failed()
+        return answers
+
+    def _within_scope(self, url: str) -> bool:
+        """Whether the token's scopes cover this; a page of a search has no type in its address, and is let be."""
+        path, _, query = url.removeprefix(self.base).lstrip("/").partition("?")
+        kind, _, id = path.partition("/")
+        if not kind.isalpha():
+            return True
+        return permits(self._scope, kind, "r" if id and not query else "s")
 
     def _url(self, place: str) -> str | None:
         """Where that place is asked for: only inside the base of this call, because its token goes along."""
         return within(place if "://" in place else f"{self.base}/{place.lstrip('/')}", self.base)
-
-    def _read(self, session: requests.Session, url: str) -> Answer:
-        left = self._deadline.remaining
-        if left < _SHORTEST_READ:
-            return Answer(why="fhir-timeout")
-        headers = {"Accept": "application/fhir+json"}
-        if self._access.token:
-            headers["Authorization"] = f"Bearer {self._access.token}"
-        try:
-            with session.get(url, headers=headers, timeout=left, stream=True, allow_redirects=False) as response:
-                if response.status_code in (401, 403):
-                    return Answer(why="fhir-refused")
-                if response.status_code in (404, 410):
-                    return Answer(why="fhir-not-found")
-                if response.status_code != 200:
-                    return Answer(why="fhir-failed")
-                return self._body(response)
-        except (requests.Timeout, ReadTimeoutError):
-            return Answer(why="fhir-timeout")
-        except (requests.RequestException, HTTPError, OSError, ValueError):
-            return Answer(why="fhir-failed")
-
-    def _body(self, response: requests.Response) -> Answer:
-        """Take the body as it drips in: neither a slow nor an endless one holds this thread past the deadline."""
-        taken = bytearray()
-        while True:
-            if self._deadline.passed:
-                return Answer(why="fhir-timeout")
-            chunk = response.raw.read1(_CHUNK, decode_content=True)
-            if not chunk:
-                break
-            taken += chunk
-            if len(taken) > self._reader.max_bytes:
-                return Answer(why="fhir-too-large")
-        expected = response.headers.get("Content-Length")
-        encoded = response.headers.get("Content-Encoding")
-        if expected and expected.isdigit() and not encoded and len(taken) < int(expected):
-            return Answer(why="fhir-failed")
-        try:
-            return Answer(body=orjson.loads(taken))
-        except orjson.JSONDecodeError:
-            return Answer(why="unreadable")

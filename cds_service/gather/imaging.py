@@ -14,6 +14,7 @@ from cds_service.gather.accessors import (
     child,
     children,
     codings,
+    concept,
     concept_of,
     first_instant,
     identifiers,
@@ -39,6 +40,8 @@ _RADIOLOGY = frozenset(
     {"RAD", "LP29684-5", "394914008", "CUS", "NMR", "NMS", "RUS", "RX", "VUS", "CT", "18748-4", "68604-8", "11528-7"}
 )
 _PATHOLOGY = frozenset({"SP", "CP", "LP7839-6", "11526-1", "60568-3"})
+_CATEGORY_SYSTEMS = ("v2-0074", "v2/0074", "loinc.org", "snomed.info/sct", "2.16.840.1.113883.12.74")
+_OTHER_DEPARTMENT = re.compile(r"patholog|laborator|\blab\b|microbio|cardiolog|endoscop", re.I)
 _SECOND_READ, _TUMOUR_BOARD = frozenset({"73575-3"}), frozenset({"85232-7"})
 _RESTRICTED = frozenset({"R", "V"})  # v3-Confidentiality: restricted, very restricted
 _MODALITY_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -176,7 +179,7 @@ def _named_report(value_sets: ValueSets, code: Signature) -> Named:
 def report_of(name: str, resource: Raw, value_sets: ValueSets, base: str | None) -> Report:
     """A DiagnosticReport without its text. `name` is `Type/id`, or its place where it came without an id."""
     told = _named_report(value_sets, signature(child(resource, "code")))
-    categories = {c.code for item in children(resource, "category") for c in codings(item)}
+    categories = _categories(resource)
     studies = references_to(resource, "imagingStudy", base)
     if "study" in resource:  # R5 renamed imagingStudy to study, and mixed feeds send either
         studies += references_to(resource, "study", base)
@@ -198,6 +201,18 @@ def report_of(name: str, resource: Raw, value_sets: ValueSets, base: str | None)
         organization=_organization(resource, base),
         restricted=_is_restricted(resource),
     )
+
+
+def _categories(resource: Raw) -> set[str]:
+    """Category codes that mean something here; "unknown" and a site's own say nothing, unless in words they do."""
+    found: set[str] = set()
+    for item in children(resource, "category"):
+        codes = codings(item)
+        found |= {c.code for c in codes if not c.system or c.system.rstrip("/").endswith(_CATEGORY_SYSTEMS)}
+        if not found and (other := _OTHER_DEPARTMENT.search(concept(item).words)):
+            word = other.group().lower()
+            found.add("SP" if word == "patholog" else word)
+    return found
 
 
 def _is_restricted(resource: Raw) -> bool:

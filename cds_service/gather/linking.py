@@ -118,8 +118,8 @@ def _study(
     fitting = [s for s in studies if fits(order, regions, s)]
     named = set(order.supporting)
     if named:
-        pointed = [s for s in fitting if s.reference in named]
-        by_report = [r for r in reports if r.reference in named]
+        pointed = [s for s in fitting if s.reference in named or not named.isdisjoint(s.identifiers)]
+        by_report = [r for r in reports if r.reference in named or not named.isdisjoint(r.identifiers)]
         pointed += [s for s in fitting if any(_tied(s, r) for r in by_report) and s not in pointed]
         if pointed:
             return _latest(pointed), "order-reference"
@@ -137,7 +137,11 @@ def _usable(study: Study, regions: tuple[str, ...]) -> bool:
 
 
 def _latest(studies: list[Study]) -> Study:
-    return max(studies, key=lambda s: (s.started.timestamp() if s.started else 0.0, not s.from_report, s.reference))
+    def weight(study: Study) -> tuple[float, bool, bool, str]:
+        held = "#" not in study.reference  # on the server, not only inside the order
+        return (study.started.timestamp() if study.started else 0.0, not study.from_report, held, study.reference)
+
+    return max(studies, key=weight)
 
 
 def _tied(study: Study, report: Report) -> bool:

@@ -22,7 +22,7 @@ from cds_service.gather.accessors import (
     text,
     walk_extensions,
 )
-from cds_service.gather.references import contained, index, key_of, normal, reference_to, references_to
+from cds_service.gather.references import contained, index, key_of, names_at, normal, reference_to
 from cds_service.model import Coding, Concept, Gap, HookRequest, Member, Order, OrderKind, Side
 from cds_service.terminology import ValueSets
 
@@ -235,7 +235,7 @@ def _details(order: Order, resource: Raw, value_sets: ValueSets, base: str | Non
             dict.fromkeys(
                 reference
                 for name in ("supportingInfo", "supportingInformation", "reasonReference", "basedOn")
-                for reference in references_to(resource, name, base)
+                for reference in names_at(resource, name, base)
             )
         ),
         start=_planned_start(resource),

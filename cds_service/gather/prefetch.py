@@ -4,11 +4,13 @@ A key may be absent, null, an OperationOutcome, a resource, a searchset Bundle o
 may also be an HTML error page or a Bundle with one broken entry. Whatever cannot be used becomes a named gap.
 """
 
+import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 from urllib.parse import quote
 
-from cds_service.gather.accessors import Raw, children, text
+from cds_service.gather.accessors import Raw, children, first_instant, text
 from cds_service.gather.references import index
 from cds_service.model import Gap, HookRequest
 
@@ -92,3 +94,18 @@ def filled(template: str, request: HookRequest) -> str:
     for name, value in context.items():
         template = template.replace("{{" + name + "}}", quote(value, safe=""))
     return template
+
+
+_SORT = re.compile(r"&?_sort=[^&]*")
+_DATES = ("effectiveDateTime", "effectivePeriod", "started", "issued")
+
+
+def plainly(search: str) -> str:
+    """The same search without an order: some servers refuse `_sort` where they do not know it."""
+    return _SORT.sub("", search)
+
+
+def newest_first(page: Received) -> bool:
+    """Whether a page comes in falling order of time, so that what is not on it is older; ties and gaps are let be."""
+    moments = [moment for found in page.found.values() if (moment := first_instant(found, *_DATES))]
+    return all(later >= earlier for later, earlier in pairwise(moments))

@@ -50,6 +50,8 @@ class Record:
     asked: set[str] = field(default_factory=set)  # places read, or tried
     pages: dict[str, int] = field(default_factory=dict)  # pages taken of one search
     binaries: dict[str, ReportPart | Gap] = field(default_factory=dict)
+    natives: dict[str, str] = field(default_factory=dict)  # places of Binaries, with their announced content types
+    rejected: set[str] = field(default_factory=set)  # searches the server will not answer as they were put
     own: str = ""  # the patient of the context, as a relative reference
 
     def __post_init__(self) -> None:
@@ -68,6 +70,8 @@ class Record:
     def learn(self, purpose: str, place: str, answer: Answer) -> None:
         """Take one FHIR answer for what it was asked for; what did not come becomes a named gap."""
         self.asked.add(place)
+        if answer.why == "fhir-rejected":
+            self.rejected.add(place)
         before = self.received.get(purpose)
         if purpose == "binary":
             gap = Gap("presentedForm", answer.why)

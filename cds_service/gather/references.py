@@ -9,7 +9,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from cds_service.gather.accessors import Raw, child, children, text
+from cds_service.gather.accessors import Raw, child, children, identifiers, text
 
 _HISTORY = re.compile(r"/_history/[^/]+/?\Z")
 _RELATIVE = re.compile(r"[A-Z][A-Za-z]+/[^/?#\s]+\Z")
@@ -59,6 +59,35 @@ def based_on(node: Raw, base: str | None = None) -> tuple[str, ...]:
         if value := text(identifier := child(item, "identifier"), "value"):  # HL7 Europe sends basedOn so
             found.append(f"{text(identifier, 'system')}|{value}")
     return tuple(found)
+
+
+def names_at(resource: Raw, name: str, base: str | None = None) -> tuple[str, ...]:
+    """What the references at `name` name: `Type/id`, an address, `system|value` of a logical one, `Type/id#x` inside.
+
+    A resource that came inside `resource` is known by its own identifiers too, for the server may hold it as well.
+    """
+    found: list[str] = []
+    for item in children(resource, name):
+        literal, identified = text(item, "reference"), child(item, "identifier")
+        if literal.startswith("#"):
+            found.append(key_of(resource) + literal)
+            found += identifiers(contained(resource, literal) or {})
+        elif literal:
+            found.append(normal(literal, base))
+        if value := text(identified, "value"):
+            found.append(f"{text(identified, 'system')}|{value}")
+    return tuple(found)
+
+
+def inside(resource: Raw, name: str) -> dict[str, Raw]:
+    """The imaging that came contained in a resource called `name`, as `name#id`; without a subject, its holder's."""
+    found = {}
+    for item in children(resource, "contained"):
+        if text(item, "resourceType") in ("ImagingStudy", "DiagnosticReport") and text(item, "id"):
+            own = text(child(item, "subject"), "reference")
+            held = {} if own and not own.startswith("#") else {"subject": resource.get("subject")}
+            found[f"{name}#{text(item, 'id')}"] = item | held
+    return found
 
 
 def key_of(resource: Raw) -> str:

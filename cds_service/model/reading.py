@@ -20,10 +20,11 @@ class Gap:
     """Something we could not know, and why. `what` is a prefetch key or a reference; never patient data beyond ids.
 
     `why`: prefetch-omitted | prefetch-null | prefetch-failed | unreadable | no-fhir-server | server-not-allowed |
-    fhir-refused | fhir-not-found | fhir-failed | fhir-timeout | fhir-too-large | page-missing | foreign-origin |
-    wrong-patient | restricted | language-unsupported | no-narrative, and of an attachment or a text (docs/reading.md):
-    attachment-unsupported | attachment-unreadable | attachment-encrypted | attachment-scanned | attachment-too-large |
-    attachment-too-long | text-too-long | sentence-too-long | too-many-mentions | reading-too-slow
+    scope-missing | token-refused | fhir-refused | fhir-not-found | fhir-rejected | fhir-busy | fhir-failed |
+    fhir-timeout | fhir-too-large | circuit-open | page-missing | foreign-origin | wrong-patient | restricted |
+    language-unsupported | no-narrative, and of an attachment or a text (docs/reading.md): attachment-unsupported |
+    attachment-unreadable | attachment-encrypted | attachment-scanned | attachment-too-large | attachment-too-long |
+    text-too-long | sentence-too-long | too-many-mentions | reading-too-slow
     """
 
     what: str

@@ -27,7 +27,7 @@ class Server:
         """Open to whoever names a server."""
         return self if access else "no-fhir-server"
 
-    def get(self, places: Iterable[str]) -> dict[str, Answer]:
+    def get(self, places: Iterable[str], natives: object = None) -> dict[str, Answer]:
         """Each place by its type or whole address; what is not held is not found."""
         wanted = list(places)
         self.waves.append(wanted)
@@ -231,3 +231,104 @@ def test_an_order_already_active_and_unchanged_is_a_re_sign(gather: Gather) -> N
     )
     assert changed.order.first_seen_active
     assert not changed.order.renewal
+
+
+def test_a_report_in_result_observations_is_read(gather: Gather) -> None:
+    """Epic keeps the words of a report in Observations: read in one wave, findings before impression, none repeated."""
+    wordless = b.report(result=[{"reference": "Observation/imp"}, {"reference": "Observation/find"}])
+    del wordless["conclusion"]
+    loinc, mine = "http://loinc.org", {"subject": {"reference": f"Patient/{b.PATIENT}"}, "resourceType": "Observation"}
+    server = Server(
+        {
+            "Observation/imp": mine | {"id": "imp", "code": b.coding(loinc, "19005-8"), "valueString": "Moderate."},
+            "Observation/find": mine
+            | {"id": "find", "code": b.coding(loinc, "59776-5"), "valueString": "L4-L5: wide."},
+        }
+    )
+    case = gather(b.fusion(), b.prefetch(b.mri(), wordless), server, **SERVER)
+    assert server.waves == [["Observation/imp", "Observation/find"]]
+    assert case.report is not None
+    assert [part.content for part in case.report.parts] == ["FINDINGS:\nL4-L5: wide.\n\nIMPRESSION:\nModerate."]
+
+
+def test_a_refused_search_is_put_plainly_once(gather: Gather) -> None:
+    """A server that will not sort is asked again without `_sort`, once; what it refuses then is a gap."""
+    brought = b.prefetch(b.mri(), b.report())
+    del brought["serviceRequests"]
+    sorted_search = f"ServiceRequest?patient={b.PATIENT}&_sort=-authored&_count=50"
+    plain = f"ServiceRequest?patient={b.PATIENT}&_count=50"
+    for second, gaps in ((b.bundle(), 0), ("fhir-rejected", 1)):
+        server = Server({sorted_search: "fhir-rejected", plain: second})
+        case = gather(b.fusion(), brought, server, **SERVER)
+        assert server.waves == [[sorted_search], [plain]]
+        assert len([gap for gap in case.gaps if gap.what == "serviceRequests"]) == gaps
+
+
+def test_a_page_in_no_order_of_time_is_followed(gather: Gather) -> None:
+    """Where a server ignored `_sort`, a newer report may stand on the next page: it is read, and becomes the basis."""
+    page = f"{SERVER['fhirServer']}/next-page"
+    older = [b.report("r-a", days=90), b.report("r-b", days=80)]
+    brought = b.prefetch(b.mri()) | {"diagnosticReports": b.bundle(*older, next_url=page)}
+    case = gather(b.fusion(), brought, Server({page: b.bundle(b.report("r-c", days=20))}), **SERVER)
+    assert case.report is not None
+    assert case.report.reference == "DiagnosticReport/r-c"
+
+
+@pytest.mark.parametrize(
+    "category",
+    [
+        b.coding("http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown") | {"text": "Unknown"},
+        b.coding("https://fhir.example/codeSet/6000", "3081", "Patient Care"),
+    ],
+)
+def test_an_unknown_category_hides_no_radiology(category: dict[str, Any], gather: Gather) -> None:
+    """A category that says nothing leaves it to the report's own name, and no ImagingStudy is needed."""
+    told = b.report(study=None, category=[category], code={"text": "MRI Lumbar Spine w/o contrast"})
+    case = gather(b.fusion(), b.prefetch(told))
+    assert case.report is not None
+    assert case.study is not None
+    assert case.study.from_report
+    blood = b.report(study=None, category=[{"text": "Laboratory"}], code={"text": "MRI Lumbar Spine tissue culture"})
+    assert gather(b.fusion(), b.prefetch(blood)).study is None
+
+
+ACCESSION = {"system": "urn:site:acsn", "value": "A-77"}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"reference": "ImagingStudy/study-1"},
+        {"reference": "https://ehr.example/fhir/ImagingStudy/study-1"},
+        {"type": "ImagingStudy", "identifier": ACCESSION},
+        {"reference": "#inside"},
+    ],
+)
+def test_every_way_to_name_a_study_finds_it(reference: dict[str, Any], gather: Gather) -> None:
+    """Relative, absolute, logical and contained references lead to the study on the server, not to a newer one."""
+    own = b.mri(identifier=[ACCESSION])
+    order = b.fusion(
+        supportingInfo=[reference], contained=[{k: v for k, v in own.items() if k != "subject"} | {"id": "inside"}]
+    )
+    case = gather(order, b.prefetch(own, b.mri("newer", days=3), b.report()), **SERVER)
+    assert case.study is not None
+    assert (case.study.reference, case.link and case.link.rung) == ("ImagingStudy/study-1", "order-reference")
+    assert case.report is not None
+
+
+def test_a_study_that_came_inside_the_order_alone_is_used(gather: Gather) -> None:
+    """A contained ImagingStudy that no server holds is the basis, tied to its report by the accession."""
+    own = b.mri("inside", identifier=[ACCESSION])
+    order = b.fusion(supportingInfo=[{"reference": "#inside"}], contained=[own])
+    case = gather(order, b.prefetch(b.report(study=None, identifier=[ACCESSION])))
+    assert case.study is not None
+    assert case.study.reference == "ServiceRequest/order-1#inside"
+    assert case.report is not None
+
+
+def test_a_contained_study_is_never_another_patients(gather: Gather) -> None:
+    """What is inside an order and names another patient is dropped like everything else of theirs."""
+    own = b.mri("inside", subject={"reference": "Patient/someone-else"})
+    case = gather(b.fusion(supportingInfo=[{"reference": "#inside"}], contained=[own]), b.prefetch())
+    assert case.study is None
+    assert "wrong-patient" in {gap.why for gap in case.gaps}
