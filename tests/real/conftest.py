@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from parts.dialects import dialects
 from parts.hostile import Hostile, hostile
 from parts.processes import Served, free_port, served
 from parts.sekmet import Ehr, sekmet
@@ -61,4 +62,19 @@ def service(
     """`second-read serve`: gunicorn on loopback, allowed to read those servers and no other."""
     allowed = ",".join((fhir_server.base, brief_fhir_server.base, hostile_server.base, dead_base))
     with served(tmp_path_factory.mktemp("service"), FHIR_SERVERS=allowed) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ehr]]:
+    """One sekmet-fhir behind a door for each EHR's dialect: plain, epic, oracle, firely."""
+    with dialects(tmp_path_factory.mktemp("dialects")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def patient_service(doors: dict[str, Ehr], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The service, allowed to read through every door, with time enough for what is not about time."""
+    allowed = ",".join(door.base for door in doors.values())
+    with served(tmp_path_factory.mktemp("patient"), FHIR_SERVERS=allowed, DEADLINE_MS="6000") as running:
         yield running

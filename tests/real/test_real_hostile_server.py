@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from parts import hostile as misbehave
-from parts.charts import KEYS, fusion_chart
+from parts.charts import KEYS, everywhere, fusion_chart
 from parts.hostile import Hostile
 from parts.processes import DEADLINE_MS, Served
 
@@ -15,6 +15,7 @@ TOKEN = "a-token-of-this-call-alone"
 FAILURES = {
     "slow": misbehave.slow(3),
     "dripping": misbehave.drip,
+    "dripping headers": misbehave.drip_head,
     "half a bundle": misbehave.half,
     "500": misbehave.fail(500),
     "a login page": misbehave.html,
@@ -30,7 +31,7 @@ def timed(service: Served, request: dict[str, Any]) -> tuple[Any, float]:
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_every_read_fails(failure: str, hostile_server: Hostile, service: Served) -> None:
-    """Nothing could be read: no card, no error, in time, and the next call with prefetch is answered as ever."""
+    """Nothing could be read: no card, no error, in time; the next call is answered, with prefetch and without."""
     chart = fusion_chart()
     hostile_server.calm(chart.resources)
     hostile_server.behaviour["*"] = FAILURES[failure]
@@ -38,6 +39,9 @@ def test_every_read_fails(failure: str, hostile_server: Hostile, service: Served
     assert (answer.status_code, answer.json()) == (200, {"cards": []})
     assert seconds < DEADLINE_MS / 1000 + MARGIN
     assert len(service.cards(chart.request(chart.prefetch(), fhir=hostile_server.base, token=TOKEN))) == 1
+    well = fusion_chart()
+    hostile_server.calm(well.resources)
+    assert len(service.cards(well.request(fhir=hostile_server.base, token=TOKEN))) == 1
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -78,6 +82,61 @@ def test_every_read_refused_is_a_412(hostile_server: Hostile, service: Served) -
     assert answer.status_code == 412
     assert answer.json()["resourceType"] == "OperationOutcome"
     assert TOKEN not in answer.text
+
+
+def test_a_socket_that_is_half_open(hostile_server: Hostile, service: Served) -> None:
+    """Ten requests are taken and never answered: the call ends at its deadline, and the next one is well."""
+    chart = fusion_chart()
+    hostile_server.calm(chart.resources)
+    hostile_server.behaviour["*"] = misbehave.silent
+    answer, seconds = timed(service, chart.request(fhir=hostile_server.base, token=TOKEN))
+    assert (answer.status_code, answer.json()) == (200, {"cards": []})
+    assert seconds < DEADLINE_MS / 1000 + MARGIN
+    hostile_server.calm(chart.resources)
+    assert len(service.cards(chart.request(fhir=hostile_server.base, token=TOKEN))) == 1
+
+
+def test_a_token_that_expires_midway(hostile_server: Hostile, service: Served) -> None:
+    """The second wave is refused: what the first brought stays known, no error, no card on a report nobody read."""
+    chart = everywhere(fusion_chart())
+    for report in chart.of("DiagnosticReport"):
+        del report["conclusion"], report["result"]
+        report["presentedForm"] = [{"contentType": "text/html", "url": f"Binary/TR-{report['id']}"}]
+    hostile_server.calm(chart.resources)
+    hostile_server.behaviour["Binary"] = misbehave.expiring(0)
+    answer, _ = timed(service, chart.request(fhir=hostile_server.base, token=TOKEN))
+    assert (answer.status_code, answer.json()) == (200, {"cards": []})
+    hostile_server.calm(chart.resources)
+    assert len(service.cards(chart.request(fhir=hostile_server.base, token=TOKEN))) == 1
+
+
+def test_too_many_requests_with_a_moment_to_wait(hostile_server: Hostile, service: Served) -> None:
+    """A Retry-After that fits into the deadline is waited for, once."""
+    chart = fusion_chart()
+    hostile_server.calm(chart.resources)
+    hostile_server.behaviour["*"] = misbehave.busy(0)
+    assert len(service.cards(chart.request(fhir=hostile_server.base, token=TOKEN))) == 1
+    assert len(hostile_server.seen) == 2 * (len(KEYS) + 1)
+
+
+def test_too_many_requests_with_a_long_wait(hostile_server: Hostile, service: Served) -> None:
+    """A Retry-After beyond the deadline is a gap at once: nothing is asked twice, nothing is waited for."""
+    chart = fusion_chart()
+    hostile_server.calm(chart.resources)
+    hostile_server.behaviour["DiagnosticReport"] = misbehave.busy(30, times=9)
+    answer, seconds = timed(service, chart.request(fhir=hostile_server.base, token=TOKEN))
+    assert (answer.status_code, answer.json()) == (200, {"cards": []})
+    assert seconds < DEADLINE_MS / 1000
+    assert len([each for each in hostile_server.seen if "DiagnosticReport" in each.path]) == 1
+
+
+def test_connections_that_were_closed_behind_our_back(hostile_server: Hostile, service: Served) -> None:
+    """A kept connection found dead is replaced: call after call brings its card."""
+    for _ in range(3):
+        chart = fusion_chart()
+        hostile_server.calm(chart.resources)
+        hostile_server.behaviour["*"] = misbehave.hang_up
+        assert len(service.cards(chart.request(fhir=hostile_server.base, token=TOKEN))) == 1
 
 
 def test_reads_run_side_by_side(hostile_server: Hostile, service: Served) -> None:

@@ -198,3 +198,50 @@ def imaging_order(chart: Chart) -> Resource:
     """An order that is neither surgery nor cancer treatment, for the same patient."""
     order = surgery_order(uuid.uuid4().hex[:12], CT_ABDOMEN)
     return order | {"subject": {"reference": f"Patient/{chart.patient_id}"}}
+
+
+def everywhere(chart: Chart) -> Chart:
+    """The same chart as EHRs of every dialect hold it: the report's words as results and behind Binaries as well."""
+    (report,) = chart.of("DiagnosticReport")
+    text = base64.b64decode(report["presentedForm"][0]["data"]).decode()
+    findings, _, impression = text.partition("IMPRESSION:")
+    subject = {"subject": report["subject"]}
+    accession = {"system": "urn:oid:2.999.1/acsn", "value": f"ACC-{report['id']}"}
+    parts = {"find": ("59776-5", findings), "imp": ("19005-8", impression.strip())}
+    observations = [
+        {"resourceType": "Observation", "id": f"{name}{report['id']}", "status": "final", "valueString": words}
+        | {"code": concept((LOINC, code, "Report part"))}
+        | subject
+        for name, (code, words) in parts.items()
+    ]
+    page = "<html><body><h1>MRI</h1><p>" + text.replace("\n\n", "</p><p>") + "</p></body></html>"
+    forms = {
+        "XR": ("aapplication/xml", "%PDF-1.4 not for reading"),
+        "XML": ("text/plain", "<doc/>"),
+        "TR": ("text/html", page),
+    }
+    binaries = [
+        {"resourceType": "Binary", "id": f"{mark}-{report['id']}", "contentType": kind}
+        | {"data": base64.b64encode(words.encode()).decode()}
+        for mark, (kind, words) in forms.items()
+    ]
+    named = [{"reference": f"Observation/{each['id']}"} for each in observations]
+    held = {
+        "DiagnosticReport": {"result": named, "identifier": [accession]},
+        "ImagingStudy": {"identifier": [accession]},
+    }
+    resources = tuple(each | held.get(each["resourceType"], {}) for each in chart.resources)
+    return Chart(chart.patient_id, chart.order, (*resources, *observations, *binaries))
+
+
+def pointing(chart: Chart, how: str, base: str) -> Chart:
+    """The same chart whose order names its study in another way: relative, absolute, logical or contained."""
+    (study,) = chart.of("ImagingStudy")
+    inside = {key: value for key, value in study.items() if key != "subject"} | {"id": "inside"}
+    named: Resource = {
+        "relative": {"supportingInfo": [{"reference": f"ImagingStudy/{study['id']}"}]},
+        "absolute": {"supportingInfo": [{"reference": f"{base}/ImagingStudy/{study['id']}"}]},
+        "logical": {"supportingInfo": [{"type": "ImagingStudy", "identifier": study["identifier"][0]}]},
+        "contained": {"supportingInfo": [{"reference": "#inside"}], "contained": [inside]},
+    }[how]
+    return Chart(chart.patient_id, chart.order | named, chart.resources)

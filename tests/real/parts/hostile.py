@@ -99,6 +99,56 @@ def fail(status: int) -> Behaviour:
     return lambda handler, _body: reply(handler, json.dumps(outcome).encode(), status)
 
 
+def busy(seconds: int, times: int = 1) -> Behaviour:
+    """429 with Retry-After, so many times for each path; after that a good answer."""
+    told: dict[str, int] = {}
+
+    def behave(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        told[handler.path] = told.get(handler.path, 0) + 1
+        if told[handler.path] > times:
+            reply(handler, body)
+            return
+        handler.send_response(429)
+        handler.send_header("Retry-After", str(seconds))
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return behave
+
+
+def silent(handler: BaseHTTPRequestHandler, _body: bytes) -> None:
+    """Take the request, and never say a word: a socket that is half open."""
+    time.sleep(3)
+    handler.close_connection = True
+
+
+def drip_head(handler: BaseHTTPRequestHandler, _body: bytes) -> None:
+    """Never get done with the headers."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    for _ in range(40):
+        handler.wfile.write(b"x")
+        handler.wfile.flush()
+        time.sleep(0.1)
+    handler.close_connection = True
+
+
+def hang_up(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    """Answer well, and close the connection without saying so: the next request finds it stale."""
+    reply(handler, body)
+    handler.close_connection = True
+
+
+def expiring(reads: int) -> Behaviour:
+    """The token is good for so many reads, then it has expired."""
+    left = [reads]
+
+    def behave(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        left[0] -= 1
+        (reply if left[0] >= 0 else fail(401))(handler, body)
+
+    return behave
+
+
 def html(handler: BaseHTTPRequestHandler, _body: bytes) -> None:
     """The login page of a proxy, with status 200."""
     reply(handler, b"<!doctype html><title>Sign in</title>", kind="text/html")

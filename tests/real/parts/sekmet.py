@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import jwt
 import requests
 import yaml
 
@@ -56,6 +57,13 @@ class Ehr:
         assert answer.ok, answer.text
         return str(answer.json()["access_token"])
 
+    def expired(self) -> str:
+        """A token of this server's own making whose time is up."""
+        claims = jwt.decode(self.token(), options={"verify_signature": False})
+        with closing(sqlite3.connect(self.database)) as connection:
+            (secret,) = connection.execute("SELECT v FROM kv WHERE k = 'jwt_secret'").fetchone()
+        return jwt.encode(claims | {"iat": claims["iat"] - 900, "exp": claims["exp"] - 900}, secret, algorithm="HS256")
+
     def mark(self) -> int:
         """A point in the server's record, to be handed to `queries`."""
         with closing(sqlite3.connect(self.database)) as connection:
@@ -72,13 +80,10 @@ class Ehr:
         return [Query(method, unquote(url).removeprefix("/fhir/"), status, peer) for method, url, status, peer in rows]
 
 
-@contextmanager
-def sekmet(folder: Path, token_seconds: int = 300) -> Iterator[Ehr]:
-    """Start the server in `folder` and wait until it answers."""
-    port, log = free_port(), folder / "sekmet.log"
-    base = f"http://127.0.0.1:{port}/fhir"
-    config = {
-        "base_url": base,
+def config_of(folder: Path, port: int, token_seconds: int = 300) -> dict[str, Any]:
+    """How the server is set up: tokens needed, scopes enforced, nothing simulated, nothing refused for its shape."""
+    return {
+        "base_url": f"http://127.0.0.1:{port}/fhir",
         "host": "127.0.0.1",
         "port": port,
         "data_dir": str(folder),
@@ -94,6 +99,14 @@ def sekmet(folder: Path, token_seconds: int = 300) -> Iterator[Ehr]:
             ],
         },
     }
+
+
+@contextmanager
+def sekmet(folder: Path, token_seconds: int = 300) -> Iterator[Ehr]:
+    """Start the server in `folder` and wait until it answers."""
+    port, log = free_port(), folder / "sekmet.log"
+    config = config_of(folder, port, token_seconds)
+    base = config["base_url"]
     (folder / "sekmet.yaml").write_text(yaml.safe_dump(config))
     line = [str(Path(sys.executable).with_name("sekmet")), "serve", "-c", str(folder / "sekmet.yaml")]
     with child(line, log, cwd=folder, env=os.environ) as process:
