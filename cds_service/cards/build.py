@@ -20,6 +20,21 @@ from cds_service.model import SLOTS, Card, Case, Coding, Decision, Finding, Repo
 from cds_service.site import Offer
 
 DETAIL_LONGEST = 600
+_NOT_READ = frozenset(
+    [
+        "prefetch-failed",
+        "scope-missing",
+        "token-refused",
+        "fhir-refused",
+        "fhir-rejected",
+        "fhir-busy",
+        "fhir-failed",
+        "fhir-timeout",
+        "fhir-too-large",
+        "circuit-open",
+        "page-missing",
+    ]
+)
 _PLAIN_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 TOPIC_SYSTEM = "http://second-read.org/fhir/CodeSystem/card-topic"
 REASON_SYSTEM = "http://second-read.org/fhir/CodeSystem/override-reason"
@@ -283,7 +298,11 @@ def _not_checked(case: Case) -> str:
         said.append("first reader's subspecialty unknown")
     if case.order.start is None:
         said.append("planned date not stated")
-    if any(gap.why == "prefetch-null" for gap in case.gaps):
+    if case.report and not case.report.parts and not case.report.restricted:
+        said.append("the report's text could not be read")
+    if any(gap.why in _NOT_READ for gap in case.gaps):
+        said.append("part of the record could not be read")
+    elif any(gap.why == "prefetch-null" for gap in case.gaps):
         said.append("some of the record was not sent")
     words = "; ".join(said)
     return words[:1].upper() + words[1:] + "."

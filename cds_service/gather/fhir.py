@@ -56,9 +56,7 @@ class FhirReader:
         self.max_bytes = max_bytes
         self._new_session = session
         self._parallel = parallel
-        self._new_breaker = lambda base: Breaker(
-            clock=clock, on_change=partial(on_circuit, base) if on_circuit else None
-        )
+        self._clock, self._on_circuit = clock, on_circuit
         self._lock = threading.Lock()
         self._servers: dict[str, _Server] = {}  # by listed base
 
@@ -71,9 +69,12 @@ class FhirReader:
         if listed is None or base is None:
             return "server-not-allowed"
         with self._lock:
-            server = self._servers.get(listed) or _Server(self._new_breaker(listed))
+            server = self._servers.get(listed) or _Server(self._breaker(listed))
             self._servers[listed] = server
         return FhirCall(self, server, base.rstrip("/"), access.token, access.scope, deadline)
+
+    def _breaker(self, base: str) -> Breaker:
+        return Breaker(clock=self._clock, on_change=partial(self._on_circuit, base) if self._on_circuit else None)
 
     def wires(self, server: _Server) -> Wires:
         """The threads and connections for that server in this process, made on first use."""

@@ -87,13 +87,13 @@ class _Watched:
 
 def watched(session: requests.Session) -> requests.Session:
     """The same session, whose connections can be shut from outside and notice a peer that vanished."""
-    for adapter in session.adapters.values():
-        pools: dict[str, Any] = adapter.poolmanager.pool_classes_by_scheme  # type: ignore[attr-defined]  # any HTTPAdapter
-        for scheme, pool in list(pools.items()):
-            connection = type("Watched", (_Watched, pool.ConnectionCls), {})
-            pools[scheme] = type("WatchedPool", (pool,), {"ConnectionCls": connection})
-        options = [*HTTPConnection.default_socket_options, *_KEEP_ALIVE]
-        adapter.poolmanager.connection_pool_kw["socket_options"] = options  # type: ignore[attr-defined]
+    for adapter in {id(each): each for each in session.adapters.values()}.values():
+        manager = adapter.poolmanager  # type: ignore[attr-defined]  # of requests' own adapter, which all here are
+        manager.pool_classes_by_scheme = {
+            scheme: type("WatchedPool", (pool,), {"ConnectionCls": type("Watched", (_Watched, pool.ConnectionCls), {})})
+            for scheme, pool in manager.pool_classes_by_scheme.items()
+        }
+        manager.connection_pool_kw["socket_options"] = [*HTTPConnection.default_socket_options, *_KEEP_ALIVE]
     return session
 
 

@@ -97,17 +97,19 @@ def test_a_socket_that_is_half_open(hostile_server: Hostile, service: Served) ->
 
 
 def test_a_token_that_expires_midway(hostile_server: Hostile, service: Served) -> None:
-    """The second wave is refused: what the first brought stays known, no error, no card on a report nobody read."""
+    """The second wave is refused: what the first brought stays known, no error, and the card says what was not read."""
     chart = everywhere(fusion_chart())
     for report in chart.of("DiagnosticReport"):
         del report["conclusion"], report["result"]
         report["presentedForm"] = [{"contentType": "text/html", "url": f"Binary/TR-{report['id']}"}]
     hostile_server.calm(chart.resources)
     hostile_server.behaviour["Binary"] = misbehave.expiring(0)
-    answer, _ = timed(service, chart.request(fhir=hostile_server.base, token=TOKEN))
-    assert (answer.status_code, answer.json()) == (200, {"cards": []})
-    hostile_server.calm(chart.resources)
-    assert len(service.cards(chart.request(fhir=hostile_server.base, token=TOKEN))) == 1
+    (card,) = service.cards(chart.request(fhir=hostile_server.base, token=TOKEN))
+    assert card["indicator"] == "info"
+    assert '"' not in card["detail"]
+    assert "the report's text could not be read" in card["detail"]
+    time.sleep(0.1)
+    assert len([each for each in hostile_server.seen if "Binary/" in each.path]) == 1
 
 
 def test_too_many_requests_with_a_moment_to_wait(hostile_server: Hostile, service: Served) -> None:

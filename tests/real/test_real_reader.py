@@ -12,6 +12,7 @@ from parts.hostile import Hostile, reply
 from cds_service.gather import Deadline, FhirReader
 from cds_service.gather.fhir import FhirCall
 from cds_service.model import FhirAccess
+from cds_service.outbound import Allowlist
 
 WELL = "Patient/p1"
 
@@ -41,14 +42,16 @@ def turns() -> list[str]:
 def reader(hostile_server: Hostile, hands: Hands, turns: list[str]) -> Iterator[FhirReader]:
     """A reader of the one server."""
     hostile_server.calm([{"resourceType": "Patient", "id": "p1"}])
-    found = FhirReader([hostile_server.base], clock=hands, on_circuit=lambda server, state: turns.append(state))
+    found = FhirReader(
+        Allowlist([hostile_server.base]), clock=hands, on_circuit=lambda server, state: turns.append(state)
+    )
     yield found
     found.close()
 
 
 def call(reader: FhirReader, base: str, seconds: float = 0.2) -> FhirCall:
     """One call's reads."""
-    made = reader.open(FhirAccess(base, "a-token"), Deadline(seconds))
+    made = reader.open(FhirAccess(base, "a-token"), Deadline(seconds), "")
     assert isinstance(made, FhirCall)
     return made
 
@@ -71,7 +74,9 @@ def test_a_dead_server_is_left_alone_for_a_while(
 
 def test_a_server_that_refuses_connections_opens_it_too(reader: FhirReader, dead_base: str, turns: list[str]) -> None:
     """Refused connections count, though they cost no time; another server's circuit stays closed."""
-    own = FhirReader([dead_base], on_circuit=lambda server, state: turns.append(f"{server == dead_base} {state}"))
+    own = FhirReader(
+        Allowlist([dead_base]), on_circuit=lambda server, state: turns.append(f"{server == dead_base} {state}")
+    )
     for _ in range(5):
         assert call(own, dead_base).get([WELL])[WELL].why == "fhir-failed"
     assert call(own, dead_base).get([WELL])[WELL].why == "circuit-open"
@@ -95,7 +100,7 @@ def test_no_thread_outlives_its_call(
     hostile_server.behaviour["*"] = behaviour
     answers = call(reader, hostile_server.base).get([f"{WELL}?{number}" for number in range(8)])
     assert {answer.why for answer in answers.values()} == {"fhir-timeout"}
-    wires = reader.wires(reader._servers[0])
+    wires = reader.wires(reader._servers[hostile_server.base])
     idle = threading.Event()
     for _ in range(24):  # as many as there are threads: all of them must come free
         wires.threads.submit(time.sleep, 0.01)
