@@ -20,21 +20,10 @@ from cds_service.model import SLOTS, Card, Case, Coding, Decision, Finding, Repo
 from cds_service.site import Offer
 
 DETAIL_LONGEST = 600
-_NOT_READ = frozenset(
-    [
-        "prefetch-failed",
-        "scope-missing",
-        "token-refused",
-        "fhir-refused",
-        "fhir-rejected",
-        "fhir-busy",
-        "fhir-failed",
-        "fhir-timeout",
-        "fhir-too-large",
-        "circuit-open",
-        "page-missing",
-    ]
-)
+_NOT_READ = frozenset({
+    "prefetch-failed", "scope-missing", "token-refused", "fhir-refused", "fhir-rejected", "fhir-busy", "fhir-failed",
+    "fhir-timeout", "fhir-too-large", "circuit-open", "page-missing",
+})  # fmt: skip
 _PLAIN_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 TOPIC_SYSTEM = "http://second-read.org/fhir/CodeSystem/card-topic"
 REASON_SYSTEM = "http://second-read.org/fhir/CodeSystem/override-reason"
