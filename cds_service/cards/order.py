@@ -21,6 +21,7 @@ _REASON = [
     {"system": "http://terminology.hl7.org/CodeSystem/v2-0336", "code": "S", "display": "Second Opinion"},
 ]
 ORDER_TEXT = "Subspecialty second read of existing imaging"
+CODE: dict[str, Any] = {"coding": [_CONSULT], "text": ORDER_TEXT}
 _SOON = timedelta(days=7)
 _LITERAL = re.compile(r"[A-Z][A-Za-z]+/[^\s\[\]#]+\Z|[a-z][a-z0-9+.-]*:\S+\Z")
 
@@ -41,7 +42,7 @@ def second_read_order(case: Case, reader: Subspecialty, question: str, *, user: 
         "intent": "proposal",
         "category": [{"coding": [IMAGING]}],
         "priority": priority(case, now),
-        "code": {"coding": [_CONSULT], "text": ORDER_TEXT},
+        "code": dict(CODE),
         "subject": {"reference": f"Patient/{case.patient.id}"},
         "authoredOn": now.isoformat(timespec="seconds"),
         "performerType": performer_type(reader),

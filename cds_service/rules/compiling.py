@@ -1,6 +1,7 @@
 """One criterion of a rule file, from its place in the tree to a closure: case -> truth."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, Literal
 
 from cds_service.model import Truth
@@ -93,7 +94,22 @@ def compile_criterion(
         fields["id"], fill_parameters(fields.get("says", ""), words, sheet, node), role, ask, node.line, kinds,
         fields.get("if_unknown"), withhold, early, not everywhere or bool(set(kinds) & OF_RULE),
         set(kinds) <= EARLY - {"reader"},  # the right reader is asked whether the report stands against the order
+        {key: _filled(value, words) for key, value in node.value.items() if key in KINDS or key == "any_of"},
     )  # fmt: skip
+
+
+def _filled(node: Node, words: Vocabulary) -> Any:
+    """What was written, without positions, and with the value of each parameter in place of its name."""
+    if isinstance(node.value, dict):
+        return {key: _filled(value, words) for key, value in node.value.items()}
+    if isinstance(node.value, list):
+        return [_filled(item, words) for item in node.value]
+    name = node.value[1:] if isinstance(node.value, str) and node.value.startswith("$") else ""
+    value = words.parameters.get(name)
+    if isinstance(value, timedelta):
+        hours = value.total_seconds() / 3600
+        return f"{hours / 24:g} d" if hours % 24 == 0 else f"{hours:g} h"
+    return node.value if value is None else value
 
 
 def _question(
