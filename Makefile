@@ -47,6 +47,14 @@ bench: .venv-bench/.stamp .venv-healthchain/.stamp ## Measure the hot path again
 	@scripts/need wrk=wrk
 	.venv-bench/bin/python benchmarks/hot_path.py --peer .venv-healthchain/bin/python $(ARGS)
 
+.PHONY: generated
+generated: $(VENV)/.stamp ## Write anew what is generated from rules and settings: schemas, pages, FHIR resources
+	$(VENV)/bin/second-read rules schema
+	$(VENV)/bin/second-read fhir export
+	$(VENV)/bin/second-read docs
+	$(VENV)/bin/python -m cds_service.workbench.rule_page > docs/rule-file.md
+	$(VENV)/bin/python -m cds_service.config > docs/settings.md
+
 .PHONY: clean
 clean: ## Remove all that was installed or built here
 	rm -rf $(VENV) .venv-demo .venv-bench .venv-healthchain .venv-clinosim build dist $(NODE) .demo

@@ -6,6 +6,7 @@ settings. One application is made per worker process, after the fork, because a 
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from flask import Flask, Response, request
 
 from cds_service.auth import Keys, authenticate, load_keys
 from cds_service.config import Settings, check_settings
-from cds_service.content import Content, load_content
+from cds_service.content import Content, content_folder, load_content
 from cds_service.gather import Deadline, FhirReader
 from cds_service.ledger import Ledger, ledger_key, open_ledger
 from cds_service.model import AuthenticatedClient, Card, HookRequest
@@ -23,7 +24,9 @@ from cds_service.outbound import Allowlist
 from cds_service.outbound.connections import guarded_session
 from cds_service.service import answer
 from cds_service.telemetry import count_circuit, count_ledger_loss, failing_rules, metrics_page
-from cds_service.web import answer_errors, cds_hooks_blueprint, directly, order_signer, paths_of
+from cds_service.web import answer_errors, cds_hooks_blueprint, directly, order_signer, paths_of, published_blueprint
+
+SHIPPED = Path("shipped")  # in SECOND_READ_CONTENT_DIR: the content of the package
 
 
 def _now() -> datetime:
@@ -38,11 +41,15 @@ def _new_uuids() -> Callable[[], str]:
 
 def load_settings_content(settings: Settings) -> Content:
     """The content that the settings name; raises `ContentError` with every problem in it."""
+    layers = [content_folder() if layer == SHIPPED else layer for layer in settings.content_dir]
+    pages = f"{settings.public_urls[0]}/rules/{{rule}}" if settings.public_urls and settings.publish else None
     return load_content(
-        settings.content_dir,
+        layers or None,
         settings.rules_mode,
         site_file=settings.site_file,
         local_codes=settings.local_codes_dir,
+        snomed=settings.snomed,
+        rule_pages=pages,
     )
 
 
@@ -99,6 +106,9 @@ def create_app(
             max_body_bytes=settings.max_body_bytes,
         )
     )
+    if settings.publish:
+        public = settings.public_urls[0] if settings.public_urls else None
+        app.register_blueprint(published_blueprint(lambda: content, public))
     _add_operations(app, content, ledger)
     if settings.cors_origins:
         _allow_origins(app, settings.cors_origins)  # whose headers the framework adds

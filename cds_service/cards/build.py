@@ -136,7 +136,7 @@ def _card(
         "detail": detail(concern, values, words, min(profile.detail_characters, DETAIL_LONGEST)),
         "source": {
             "label": words.site.label,
-            **({"url": words.site.url} if words.site.url else {}),
+            **({"url": words.site.url.replace("{rule}", said.rule)} if words.site.url else {}),
             "topic": {"system": TOPIC_SYSTEM, "code": topic, "display": said.title},
         },
     }

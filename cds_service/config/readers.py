@@ -60,6 +60,14 @@ def path(value: Any) -> Path:
     return Path(text(value)).expanduser()
 
 
+def folders(value: Any) -> tuple[Path, ...]:
+    """Folders, separated by commas; `~` is the home directory."""
+    given = tuple(Path(word).expanduser() for word in listed([str(value)] if isinstance(value, Path) else value))
+    if not given:
+        raise ValueError("one folder or several, separated by commas")
+    return given
+
+
 def listed(value: Any) -> tuple[str, ...]:
     """A list, or a text separated by commas; order kept, doubles dropped."""
     words = value.split(",") if isinstance(value, str) else value

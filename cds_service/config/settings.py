@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from cds_service.config.readers import (
     algorithms,
+    folders,
     networks,
     one_of,
     origins,
@@ -121,12 +122,34 @@ class Settings:
             "as-files",
         ),
     )
-    content_dir: Path | None = field(
-        default=None,
+    content_dir: tuple[Path, ...] = field(
+        default=(),
         metadata=_about(
-            path,
-            "Directory of the site's own `cards/` and `fhir_profiles/`, used instead of those in the package.",
-            "/etc/second-read/content",
+            folders,
+            "Directory of the site's own `cards/` and `fhir_profiles/`, used instead of those in the package; or"
+            " several, separated by commas, the base first, laid over each other: a file of a later one takes the place"
+            " of the same file before it. `shipped` stands for the package's own. What a layer may change in a rule"
+            " without copying it says docs/layers.md.",
+            "shipped,/etc/second-read/site,/etc/second-read/spine",
+        ),
+    )
+    snomed: bool = field(
+        default=True,
+        metadata=_about(
+            yes_or_no,
+            "`off` leaves out every code list of SNOMED CT, for who holds no licence. Orders, conditions and sites that"
+            " come in SNOMED CT alone are then recognised by their words or the site's own codes only;"
+            " `second-read codes lost` counts what that is.",
+            "off",
+        ),
+    )
+    publish: bool = field(
+        default=True,
+        metadata=_about(
+            yes_or_no,
+            "Serve the rules to be read, without patient data and without authentication: as FHIR below `/fhir`, and"
+            " one page each below `/rules`. Cards link to those pages where `public_urls` is set.",
+            "true",
         ),
     )
     site_file: Path | None = field(

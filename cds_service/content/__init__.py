@@ -1,12 +1,12 @@
 """Everything that clinicians and informatics own, loaded once: rules, lexicon, value sets, routing, card words.
 
-Content ships inside the wheel and may be replaced as a whole by a directory of the site's own, holding `cards/` and
-`fhir_profiles/` as this project does (`SECOND_READ_CONTENT_DIR`).
+Content ships inside the wheel. A site replaces it as a whole by a directory of its own that holds `cards/` and
+`fhir_profiles/` as this project does, or lays directories over it (`SECOND_READ_CONTENT_DIR`, base first).
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -19,9 +19,11 @@ from cds_service.content.files import (
     read_site,
 )
 from cds_service.errors import ContentError, Problem
+from cds_service.layers import layered, topmost
 from cds_service.reading import Lexicon, load_lexicon
 from cds_service.routing import Routing, load_routing
 from cds_service.rules import Names, RuleSet, load_rules, read_evidence
+from cds_service.rules.rule import Evidence as Study
 from cds_service.site import Site
 from cds_service.terminology import ValueSets, load_value_sets
 from cds_service.yaml_source import Sheet
@@ -36,7 +38,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 class Content:
     """One consistent set of content; `digest` names it, and the ruleset's own digest is stamped on every decision."""
 
-    folder: Path
+    layers: tuple[Path, ...]  # the base first
     services: tuple[dict[str, Any], ...]
     rules: RuleSet
     lexicon: Lexicon
@@ -45,7 +47,18 @@ class Content:
     site: Site
     words: Words
     prefetch: Mapping[str, str]
+    evidence: Mapping[str, Study]  # every study that rules may cite, those that no card may show too
     digest: str
+    snomed: bool = True  # whether the code lists of SNOMED CT were loaded
+
+    @property
+    def folder(self) -> Path:
+        """The topmost layer: where what is written for this content belongs."""
+        return self.layers[-1]
+
+    def files(self, folder: str, pattern: str) -> list[Path]:
+        """The files of a folder such as `fhir_profiles/valuesets`, each from the last layer that has it."""
+        return layered([layer / folder for layer in self.layers], pattern)
 
 
 def content_folder() -> Path:
@@ -55,34 +68,42 @@ def content_folder() -> Path:
 
 
 def load_content(
-    folder: Path | None = None,
+    folder: Path | Sequence[Path] | None = None,
     rules_mode: Literal["as-files", "silent"] = "as-files",
     *,
     site_file: Path | None = None,
     local_codes: Path | None = None,
+    snomed: bool = True,
+    rule_pages: str | None = None,
 ) -> Content:
     """Load everything, or raise `ContentError` with every problem of every file at once.
 
-    `rules_mode` silent turns active rules silent, as a new production installation starts.
+    `folder` may be several, the base first. `rules_mode` silent turns active rules silent, as a new production
+    installation starts. Without `snomed` the code lists of SNOMED CT are left out. `rule_pages` is where cards link to,
+    with `{rule}` in it, unless the site's own file says otherwise.
     """
-    folder = folder or content_folder()
-    cards, profiles = folder / "cards", folder / "fhir_profiles"
-    problems: list[Problem] = []
-    for needed in (cards, profiles / "valuesets"):
-        if not needed.is_dir():
-            problems.append(Problem(str(needed), 1, 1, "missing-folder", "content needs this folder"))
+    layers = (folder or content_folder(),) if folder is None or isinstance(folder, Path) else tuple(folder)
+    problems = _check_layers(layers)
     if problems:
         raise ContentError(tuple(problems))
-    value_sets = _or_note(problems, lambda: load_value_sets(profiles / "valuesets", local_codes))
-    lexicon = _or_note(problems, lambda: load_lexicon(cards / "lexicon"))
-    routing = _or_note(problems, lambda: load_routing(cards / "routing.yaml"))
+    cards = [layer / "cards" for layer in layers]
+    value_sets = _or_note(
+        problems,
+        lambda: load_value_sets(
+            [layer / "fhir_profiles" / "valuesets" for layer in layers], local_codes, cards=cards, snomed=snomed
+        ),
+    )
+    lexicon = _or_note(problems, lambda: load_lexicon([folder / "lexicon" for folder in cards]))
+    routing = _or_note(problems, lambda: load_routing(topmost(cards, "routing.yaml")))
     subspecialties = routing.ids if routing else frozenset()
-    services = _checked(problems, cards / "services.yaml", read_services)
-    reasons = _checked(problems, cards / "override-reasons.yaml", read_override_reasons)
-    site_file = site_file or cards / "site.yaml"
+    services = _checked(problems, topmost(cards, "services.yaml"), read_services)
+    reasons = _checked(problems, topmost(cards, "override-reasons.yaml"), read_override_reasons)
+    site_file = site_file or topmost(cards, "site.yaml")
     site = _checked(problems, site_file, lambda path, sheet: read_site(path, sheet, subspecialties))
-    offered = _checked(problems, cards / "complete-studies.yaml", read_complete_studies)
-    clients = [_checked(problems, path, read_client) for path in sorted((cards / "clients").glob("*.yaml"))]
+    offered = _checked(problems, topmost(cards, "complete-studies.yaml"), read_complete_studies)
+    site = replace(site, url=site.url or rule_pages)
+    profiles = layered([folder / "clients" for folder in cards], "*.yaml")
+    clients = [_checked(problems, path, read_client) for path in profiles]
     rules = None
     if value_sets and lexicon and routing:
         names = Names(
@@ -91,17 +112,17 @@ def load_content(
             subspecialties=subspecialties,
             override_reasons=frozenset(reasons),
         )
-        rules = _or_note(problems, lambda: load_rules(cards / "rules", names))
+        rules = _or_note(problems, lambda: load_rules([folder / "rules" for folder in cards], names))
     if problems or value_sets is None or lexicon is None or routing is None or rules is None:
         raise ContentError(tuple(problems))
     if rules_mode == "silent":
         rules = rules.silenced()
-    studies, _ = read_evidence(cards / "evidence.yaml")  # its problems came with the rules'
+    studies, _ = read_evidence(topmost(cards, "evidence.yaml"))  # its problems came with the rules'
     safe = {id: study for id, study in studies.items() if study.card_safe and study.card}
     cited = {id: Evidence(id, study.card, study.fits) for id, study in safe.items()}
     words = Words(site, routing, cited, reasons, {client.name: client for client in clients if client}, offered)
     return Content(
-        folder=folder,
+        layers=layers,
         services=services,
         rules=rules,
         lexicon=lexicon,
@@ -110,8 +131,23 @@ def load_content(
         site=site,
         words=words,
         prefetch=services[0]["prefetch"] if services else {},
-        digest=digest_of(folder),
+        evidence=studies,
+        digest=digest_of(layers, local_codes),
+        snomed=snomed,
     )
+
+
+def _check_layers(layers: Sequence[Path]) -> list[Problem]:
+    """What is missing: the base is complete, and a layer over it holds at least one of the two folders."""
+    problems = []
+    for needed in (layers[0] / "cards", layers[0] / "fhir_profiles" / "valuesets"):
+        if not needed.is_dir():
+            problems.append(Problem(str(needed), 1, 1, "missing-folder", "content needs this folder"))
+    for layer in layers[1:]:
+        if not (layer / "cards").is_dir() and not (layer / "fhir_profiles").is_dir():
+            words = "a layer of content holds cards/ or fhir_profiles/; this has neither"
+            problems.append(Problem(str(layer), 1, 1, "missing-folder", words))
+    return problems
 
 
 def _or_note(problems: list[Problem], load: Callable[[], T]) -> T | None:
@@ -130,10 +166,13 @@ def _checked(problems: list[Problem], path: Path, read: Callable[[Path, Sheet], 
     return found
 
 
-def digest_of(folder: Path) -> str:
-    """A digest of every content file, in the order of their names."""
+def digest_of(layers: Sequence[Path], local_codes: Path | None = None) -> str:
+    """A digest of every content file of every layer and of the site's own codes, in the order of their names."""
     seen = hashlib.sha256()
-    for path in sorted(p for part in ("cards", "fhir_profiles/valuesets") for p in (folder / part).rglob("*")):
-        if path.is_file() and path.suffix in (".yaml", ".json"):
-            seen.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    folders = [(layer, layer / part) for layer in layers for part in ("cards", "fhir_profiles/valuesets")]
+    for top, folder in [*folders, *([(local_codes, local_codes)] if local_codes else [])]:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix in (".yaml", ".json", ".csv"):
+                seen.update(path.relative_to(top).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        seen.update(b"\0")
     return seen.hexdigest()[:16]

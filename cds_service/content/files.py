@@ -42,7 +42,7 @@ _CLIENT = {
 }
 _SITE = {
     "label": Field("text", "who speaks: the source label of every card", required=True),
-    "url": Field("text", "an absolute address of the source"),
+    "url": Field("text", "an absolute address that cards link to, {rule} being the rule's id; else the rule's page"),
     "roster": Field("list", "readers whose subspecialty the EHR does not send"),
     "second_reads": Field("list", "which second reads are offered"),
     "order_keys": Field("list", "the site's own order keys, by client"),

@@ -1,4 +1,4 @@
-"""What a card orders, as FHIR R4 ActivityDefinitions: one for each subspecialty of the routing table, and one for any."""
+"""What a card orders, as FHIR R4 ActivityDefinitions: one for each subspecialty of the routing table, one for any."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -40,7 +40,7 @@ def _definition(reader: Subspecialty | None, publisher: str) -> dict[str, Any]:
         "experimental": False,
         "date": DATE,
         "publisher": publisher,
-        "description": "A radiologist of this subspecialty reads an existing study again, before a treatment is started."
+        "description": "A radiologist of this subspecialty reads an existing study again before a treatment is started."
         " The order is a proposal in draft; it never holds, replaces or fulfils the treatment order.",
         "kind": "ServiceRequest",
         "profile": PROFILE,

@@ -57,9 +57,9 @@ def source_attributes(rule: Rule, cited: Iterable[Evidence]) -> dict[str, str]:
     owner = about.get("owner") or {}
     derived = {
         "citation": studies or "None: no study of this question is cited.",
-        "developer": f"{DEVELOPER}; kept by {owner.get('team', 'nobody')} (technical: {owner.get('technical', 'nobody')}).",
+        "developer": f"{DEVELOPER}; kept by {owner.get('team')} (technical: {owner.get('technical')}).",
         "funding": "None stated: the source code is public, under the Apache License 2.0.",
-        "dates": f"Version {rule.version}; last reviewed {about.get('reviewed', 'never')}, next review by {rule.review_by}.",
+        "dates": f"Version {rule.version}; reviewed {about.get('reviewed')}, next review by {rule.review_by}.",
     }
     for name in LABELS:
         if name not in derived:

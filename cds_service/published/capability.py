@@ -16,7 +16,7 @@ def capability_statement(base: str, software: str, date: str) -> dict[str, Any]:
         "publisher": "The Second Read developers",
         "kind": "instance",
         "software": {"name": "Second Read", "version": software},
-        "implementation": {"description": "The rules, code lists and profiles of Second Read. No patient data.", "url": base},
+        "implementation": {"description": "Rules, code lists and profiles. No patient data.", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [

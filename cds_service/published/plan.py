@@ -1,4 +1,4 @@
-"""One rule as a FHIR R4 PlanDefinition of the profile second-read-rule: an event-condition-action rule on order-sign."""
+"""One rule as a FHIR R4 PlanDefinition of the profile second-read-rule: event, condition, action on order-sign."""
 
 import json
 import re
@@ -32,15 +32,15 @@ def plan_definition(rule: Rule, studies: Mapping[str, Evidence], publisher: str)
         "version": rule.version,
         "name": computable_name(rule.id),
         "title": rule.title,
-        "type": {"coding": [_coded("plan-definition-type", "eca-rule", "ECA Rule")]},
+        "type": {"coding": [_coded("plan-definition-type", "eca-rule")]},
         "status": _STATUS[rule.status],
         "experimental": rule.status in ("draft", "silent"),
         "date": str(about.get("reviewed")),
         "publisher": publisher,
         "description": _description(rule),
         "purpose": str(about.get("rationale", rule.title)),
-        "usage": "Evaluated at order-sign by the Second Read service; a decision support intervention that suggests, and"
-        " decides nothing. Expressions are criteria of the rule file, in YAML.",
+        "usage": "Evaluated at order-sign by the Second Read service; a decision support intervention that suggests"
+        " and decides nothing. Expressions are criteria of the rule file, in YAML.",
         "lastReviewDate": str(about.get("reviewed")),
         "effectivePeriod": {"end": rule.review_by.isoformat()},
         "author": [{"name": DEVELOPER}],
@@ -125,7 +125,7 @@ def _action(rule: Rule) -> Fhir:
             *(_condition(line, "criterion") for line in rule.criteria),
             *(_condition(line, "exclusion") for line in exclusions),
         ],
-        "type": {"coding": [_coded("action-type", "create", "Create")]},
+        "type": {"coding": [_coded("action-type", "create")]},
         "groupingBehavior": "logical-group",
         "selectionBehavior": "at-most-one",
         "requiredBehavior": "could",
@@ -151,8 +151,8 @@ def _expression(line: Criterion) -> Fhir:
     }
 
 
-def _coded(system: str, code: str, display: str) -> Fhir:
-    return {"system": _CODES + system, "code": code, "display": display}
+def _coded(system: str, code: str) -> Fhir:
+    return {"system": _CODES + system, "code": code}
 
 
 def _simple(name: str, kind: str, value: str) -> Fhir:

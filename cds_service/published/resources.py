@@ -37,11 +37,8 @@ def published(content: Content) -> Mapping[str, Mapping[str, Published]]:
     """Type -> id -> resource, ids in order; types without a resource are there and empty."""
     found: dict[str, dict[str, Published]] = {kind: {} for kind in TYPES}
     for resource, read in _all(content):
-        kind = resource["resourceType"]
-        one = Published(
-            kind, resource["id"], resource["url"], resource.get("version", ""), resource["name"], resource["status"], read
-        )  # fmt: skip
-        found[kind][one.id] = one
+        kind, id, url, name = (resource[key] for key in ("resourceType", "id", "url", "name"))
+        found[kind][id] = Published(kind, id, url, resource.get("version", ""), name, resource["status"], read)
     return {kind: dict(sorted(of.items())) for kind, of in found.items()}
 
 

@@ -23,10 +23,10 @@ _COUNT, _MOST = 20, 200
 # FHIR R4 marks these as summary elements of a canonical resource; what is marked differs little between our types.
 _IN_SUMMARY = frozenset(
     (
-        "resourceType", "id", "meta", "implicitRules", "url", "identifier", "version", "name", "title", "type", "status",
-        "experimental", "subjectCodeableConcept", "date", "publisher", "contact", "useContext", "jurisdiction",
-        "effectivePeriod", "kind", "abstract", "context", "baseDefinition", "derivation", "fhirVersion", "caseSensitive",
-        "content", "immutable",
+        "resourceType", "id", "meta", "implicitRules", "url", "identifier", "version", "name", "title", "type",
+        "status", "experimental", "subjectCodeableConcept", "date", "publisher", "contact", "useContext",
+        "jurisdiction", "effectivePeriod", "kind", "abstract", "context", "baseDefinition", "derivation", "fhirVersion",
+        "caseSensitive", "content", "immutable",
     )
 )  # fmt: skip
 _MANDATORY = {"StructureDefinition": ("kind", "abstract", "type"), "CodeSystem": ("content",)}
@@ -156,7 +156,8 @@ def _link(address: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 def _shown(resource: Fhir, asked: _Asked) -> Fhir:
     """The resource, or the part of it that was asked for, tagged as a part (FHIR R4, Search: _summary, _elements)."""
-    must = {"resourceType", "id", "meta", "status", *_MANDATORY.get(resource["resourceType"], ())}
+    must = frozenset({"resourceType", "id", "meta", "status", *_MANDATORY.get(resource["resourceType"], ())})
+    keep = must
     if asked.elements:
         keep = must | asked.elements
     elif asked.summary == "true":

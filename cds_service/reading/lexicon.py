@@ -7,10 +7,10 @@ merely feared one. The language lives in those files, the grammar in this packag
 import hashlib
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from cds_service.errors import ContentError, Problem
+from cds_service.layers import Folders, layered
 from cds_service.model import Assertion, Suspicion, Trend
 from cds_service.reading.entries import Entry
 from cds_service.reading.words import Trie, any_of, count, spread
@@ -88,15 +88,18 @@ class Lexicon:
         return f"Lexicon({self.digest})"
 
 
-def load_lexicon(folder: Path) -> Lexicon:
-    """Read and compile every file of a lexicon folder; raises ContentError with every problem of every file at once."""
+def load_lexicon(folder: Folders) -> Lexicon:
+    """Read and compile every file of a lexicon folder; raises ContentError with every problem of every file at once.
+
+    Of several folders, a file of a later one takes the place of one before it.
+    """
     problems: list[Problem] = []
     titles: dict[str, str] = {}
     phrases: dict[str, Phrase] = {}
     triggers: dict[str, Trigger] = {}
     examples: list[Example] = []
     digest = hashlib.blake2b(digest_size=16)
-    files = sorted(folder.glob("*.yaml"))
+    files = layered(folder, "*.yaml")
     if not files:
         raise ContentError((Problem(str(folder), 1, 1, "lexicon-empty", "no *.yaml file in the lexicon folder"),))
     for path in files:

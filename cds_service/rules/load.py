@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from cds_service.errors import ContentError, Problem
+from cds_service.layers import Folders, layered, topmost
 from cds_service.rules.compiling import compile_criterion
 from cds_service.rules.fields import Field, read_fields
 from cds_service.rules.rule import Criterion, Evidence, Names, Rule, RuleSet, ruleset
@@ -29,8 +30,8 @@ EVIDENCE: dict[str, Field] = {
 }  # fmt: skip
 
 
-def load_rules(folder: Path, names: Names, *, as_of: date | None = None, tests: bool = False) -> RuleSet:
-    """Every rule of `folder` (cards/rules), with exclusions.yaml and evidence.yaml of its parent.
+def load_rules(folder: Folders, names: Names, *, as_of: date | None = None, tests: bool = False) -> RuleSet:
+    """Every rule of `folder` (cards/rules, of each layer), with exclusions.yaml and evidence.yaml of its parent.
 
     Raises ContentError with all problems. `as_of` adds the warnings about review dates; inline tests are read and
     linted only where `tests` asks for it, since a service that starts has no use for them.
@@ -43,19 +44,20 @@ def load_rules(folder: Path, names: Names, *, as_of: date | None = None, tests: 
 
 
 def check_rules(
-    folder: Path, names: Names, *, as_of: date | None = None, tests: bool = True
+    folder: Folders, names: Names, *, as_of: date | None = None, tests: bool = True
 ) -> tuple[tuple[Rule, ...], tuple[Problem, ...]]:
     """The rules that could be read, and everything wrong or worth a warning, in order of file and line."""
     problems: list[Problem] = []
-    evidence, found = read_evidence(folder.parent / "evidence.yaml")
+    cards = [each.parent for each in ((folder,) if isinstance(folder, Path) else folder)]
+    evidence, found = read_evidence(topmost(cards, "evidence.yaml"))
     problems += found
-    everywhere, found = read_exclusions(folder.parent / "exclusions.yaml", names)
+    everywhere, found = read_exclusions(topmost(cards, "exclusions.yaml"), names)
     problems += found
     rules: list[Rule] = []
     seen: dict[str, str] = {}
-    paths = sorted(path for path in folder.rglob("*.y*ml") if path.suffix in (".yaml", ".yml"))
+    paths = [path for path in layered(folder, "*.y*ml") if path.suffix in (".yaml", ".yml")]
     if not paths:
-        problems.append(Problem(str(folder), 1, 1, "no-rules", "there is no rule file in this folder"))
+        problems.append(Problem(str(cards[0] / "rules"), 1, 1, "no-rules", "there is no rule file in this folder"))
     for path in paths:
         sheet = Sheet(str(path))
         if path.stem in seen:
@@ -122,9 +124,10 @@ def _check_review(rule: Rule, sheet: Sheet, as_of: date | None) -> None:
         sheet.wrong((1, 1), "review-due", f"the review is due on {rule.review_by}", "warning")
 
 
-def _digest(folder: Path) -> str:
-    """Of every file that decides: the rules and the exclusions."""
+def _digest(folder: Folders) -> str:
+    """Of every file that decides: the rules and the exclusions, as they hold."""
     digest = hashlib.sha256()
-    for path in sorted((*folder.rglob("*.y*ml"), folder.parent / "exclusions.yaml")):
+    cards = [each.parent for each in ((folder,) if isinstance(folder, Path) else folder)]
+    for path in (*layered(folder, "*.y*ml"), topmost(cards, "exclusions.yaml")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

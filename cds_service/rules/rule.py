@@ -74,7 +74,7 @@ class Criterion:
     early: bool = False  # request and prefetch can decide it
     of_rule: bool = True  # the answer depends on the rule as well as on the case
     unread: bool = False  # no reading of a report changes the answer
-    written: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)  # its kinds as the file has them
+    written: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)  # its kinds, as in its file
     made: dict[str, Check] = field(default_factory=dict, repr=False, compare=False)
 
     def check(self, facts: Facts) -> Check:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import orjson
 
 from cds_service.errors import ContentError, Problem
+from cds_service.layers import Folders, layered, topmost
 from cds_service.model import Coding, Member
 from cds_service.terminology.cancer_regions import place_cancers
 from cds_service.terminology.index import Codes, keys_of
@@ -23,6 +24,7 @@ REGIONS = frozenset(
         "whole-body", "other",
     )
 )  # fmt: skip
+SNOMED_FOLDER = "snomed"  # of valuesets/: what is of SNOMED CT stands apart
 _ONE = {"group", "modality", "match", "needs-cancer", "trait"}
 _MATCHES = {"exact", "prefix", "subsumes"}
 _REGION_SETS = ("body-regions", "imaging-loinc-by-region")
@@ -192,22 +194,22 @@ class _Reading:
 
 
 def load_value_sets(
-    folder: Path, local: Path | None = None, *, cards: Path | None = None, without_snomed: bool = False
+    folder: Folders, local: Path | None = None, *, cards: Folders | None = None, snomed: bool = True
 ) -> ValueSets:
     """The value sets of `folder`, with the site's own codes (`local/*.csv` or FHIR ValueSets) over them.
 
-    `folder/snomed/` holds what needs a SNOMED CT licence: leave it out by `without_snomed`, or by deleting it. Order
-    phrases and cancer regions are read from `cards`, by default the folder of that name beside `fhir_profiles`. Raises
-    ContentError with every problem of the value sets at once.
+    Of several folders, the base first, a file of a later one takes the place of one before it. `folder/snomed/` holds
+    what needs a SNOMED CT licence: leave it out by `snomed=False`, or by deleting it. Order phrases and cancer regions
+    are read from `cards`, by default the folder of that name beside `fhir_profiles`. Raises ContentError with every
+    problem of the value sets at once.
     """
     reading = _Reading()
-    for path in sorted(folder.glob("*.json")):
-        reading.file(path)
-    if not without_snomed:
-        for path in sorted((folder / "snomed").glob("*.json")):
+    folders = (folder,) if isinstance(folder, Path) else tuple(folder)
+    for path in sorted(layered(folders, "*.json"), key=lambda path: path.parent.name == SNOMED_FOLDER):
+        if snomed or path.parent.name != SNOMED_FOLDER:
             reading.file(path)
     if not reading.codes and not reading.problems:
-        reading.problems.append(Problem(str(folder.name), 1, 1, "no-value-sets", "the folder holds no ValueSet"))
+        reading.problems.append(Problem(str(folders[0].name), 1, 1, "no-value-sets", "the folder holds no ValueSet"))
     if local is not None and not reading.problems:
         groups = {name: frozenset(codes.groups) for name, codes in reading.codes.items()}
         for path in sorted(local.glob("*.json")):
@@ -218,16 +220,17 @@ def load_value_sets(
             reading.local(code)
     if reading.problems:
         raise ContentError(tuple(reading.problems))
-    cards = cards or folder.parent.parent / "cards"
-    place_cancers(cards / "cancer-regions.yaml", reading.codes.setdefault("cancer-conditions", Codes()), REGIONS)
+    spoken = cards or [each.parent.parent / "cards" for each in folders]
+    spoken = (spoken,) if isinstance(spoken, Path) else spoken
+    regions = reading.codes.setdefault("cancer-conditions", Codes())
+    place_cancers(topmost(spoken, "cancer-regions.yaml"), regions, REGIONS)
     ingredients = [
         member
         for member in reading.codes.get("oncology-systemic-therapy", Codes()).exact.values()
         if reading.traits.get((member.value_set, member.system, member.code)) == "ingredient"
     ]
-    words = load_order_phrases(
-        cards / "order-phrases.yaml", {n: frozenset(c.groups) for n, c in reading.codes.items()}, ingredients, REGIONS
-    )
+    groups = {name: frozenset(codes.groups) for name, codes in reading.codes.items()}
+    words = load_order_phrases(topmost(spoken, "order-phrases.yaml"), groups, ingredients, REGIONS)
     return ValueSets(reading.codes, reading.regions, reading.modalities, reading.traits, reading.body_parts, words)
 
 

@@ -59,9 +59,9 @@ def _invariant(message: str) -> str:
 
 @cache
 def _invariants() -> dict[str, str]:
-    profile = json.loads((PROFILES / "profiles" / "second-read-service-request.json").read_text("utf-8"))
-    constraints = profile["differential"]["element"][0]["constraint"]
-    return {constraint["key"]: constraint["expression"] for constraint in constraints}
+    profiles = [json.loads(path.read_text("utf-8")) for path in sorted((PROFILES / "profiles").glob("*.json"))]
+    elements = [element for profile in profiles for element in profile["differential"]["element"]]
+    return {one["key"]: one["expression"] for element in elements for one in element.get("constraint", ())}
 
 
 def by_model(resource: dict[str, Any]) -> list[str]:

@@ -205,7 +205,7 @@ def test_groups(value_sets: ValueSets) -> None:
 def test_without_snomed(root: Path, tmp_path: Path, value_sets: ValueSets) -> None:
     """Without a SNOMED CT licence a flag or one deleted folder leaves it out; every set keeps its name and groups."""
     shipped = root / "fhir_profiles" / "valuesets"
-    by_flag = load_value_sets(shipped, without_snomed=True)
+    by_flag = load_value_sets(shipped, snomed=False)
     copy = tmp_path / "fhir_profiles" / "valuesets"
     shutil.copytree(shipped, copy, ignore=shutil.ignore_patterns("snomed"))
     by_folder = load_value_sets(copy, cards=root / "cards")

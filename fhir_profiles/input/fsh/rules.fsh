@@ -1,5 +1,6 @@
 // How a rule is told as FHIR: a PlanDefinition of the kind event-condition-action, and an ActivityDefinition of the order
-// that its card offers. Both are made from the rule files; nothing is decided from them.
+// that its card offers. Both are made from the rule files; nothing is decided from them. What holds for each condition
+// stands in invariants: validators differ in how they count elements below an element that repeats.
 
 Alias: $plan-type = http://terminology.hl7.org/CodeSystem/plan-definition-type
 Alias: $action-type = http://terminology.hl7.org/CodeSystem/action-type
@@ -31,7 +32,7 @@ Description: "One rule of Second Read: on order-sign, where every criterion is m
 * effectivePeriod.end ^comment = "After this day the rule goes silent unless it has been reviewed."
 * relatedArtifact.extension contains EvidenceDetail named evidenceDetail 0..*
 * action 1..1
-* action obeys rule-conditions
+* action obeys rule-conditions and rule-conditions-in-words
 * action.extension contains IndicatorCondition named indicatorCondition 0..*
 * action.title 1..1
 * action.title ^comment = "The summary of the card; words in braces are filled in from the case."
@@ -43,10 +44,6 @@ Description: "One rule of Second Read: on order-sign, where every criterion is m
 * action.trigger.name = "order-sign"
 * action.condition 1..*
 * action.condition.extension contains ConditionRole named role 0..* and IfUnknown named ifUnknown 0..*
-* action.condition.kind = #applicability
-* action.condition.expression 1..1
-* action.condition.expression.description 1..1
-* action.condition.expression.expression 1..1
 * action.type = $action-type#create
 * action.definition[x] 1..1
 * action.definition[x] only canonical
@@ -75,6 +72,11 @@ Invariant: rule-conditions
 Description: "Every condition says whether it is a criterion or an exclusion; every exclusion, and nothing else, says what an unknown answer means."
 Severity: #error
 Expression: "condition.all(extension.where(url = 'http://second-read.org/fhir/StructureDefinition/condition-role').count() = 1 and (extension.where(url = 'http://second-read.org/fhir/StructureDefinition/condition-role').value = 'exclusion') = extension.where(url = 'http://second-read.org/fhir/StructureDefinition/if-unknown').exists())"
+
+Invariant: rule-conditions-in-words
+Description: "Every condition decides on applicability, says in one sentence what is true when it is met, and holds the criterion itself."
+Severity: #error
+Expression: "condition.all(kind = 'applicability' and expression.description.exists() and expression.expression.exists())"
 
 Profile: SecondReadActivity
 Parent: ActivityDefinition
