@@ -95,6 +95,7 @@ class Finding:
     regions: tuple[str, ...] = ()  # body regions that the clause names, where it names one
     axes_mm: tuple[float, ...] = ()  # every axis of the size, as written
     organs: tuple[str, ...] = ()  # organs that the sentence or the head of its line names, such as `adrenal`
+    vertebrae: tuple[str, ...] = ()  # single vertebrae that the sentence names, such as `L3` of a fracture
     incidental: bool = False  # the sentence calls it incidental
     site: str | None = None  # what a category is of: NI-RADS `primary` | `neck`, C-RADS `colonic` | `extracolonic`
     modifiers: tuple[str, ...] = ()  # of a category: CAD-RADS `P3`, `S`; Lung-RADS `S`

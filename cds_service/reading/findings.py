@@ -6,7 +6,9 @@ from operator import itemgetter
 from cds_service.model import Finding, Gap, Section
 from cds_service.reading.lexicon import Lexicon, Phrase
 from cds_service.reading.page import Page
-from cds_service.reading.rads import Category, categories, legends
+from cds_service.reading.priors import comparisons
+from cds_service.reading.rads import Category, categories
+from cds_service.reading.rads_scale import legends
 from cds_service.reading.said import said_of
 from cds_service.reading.sentence import NOTHING, Mention, Named, name, named
 from cds_service.reading.sentences import MOST_IN_A_SENTENCE
@@ -30,8 +32,9 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
             rads = rads or names.rads
     stated = categories(low) if rads else []
     naming = _with_stated([*stated, *stages(text, low)], page, naming, lexicon, gaps)
+    earlier = comparisons(text, low, sections)
     if not naming:
-        return ()
+        return tuple(earlier)
     legend = legends(low) if stated or " = " in low else []
     starts = [section.start for section in sections]
     said: dict[str, bool] = {}
@@ -57,6 +60,8 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
             at, to = begin + start, begin + end
             span = (begin + mention[0], begin + mention[1])
             found.append(Finding(concept, assertion, text[at:to], at, to, span, section, *rest))
+    if earlier:
+        found = sorted(found + earlier, key=lambda finding: finding.mention)
     return tuple(found)
 
 

@@ -14,7 +14,7 @@ from cds_service.model import SEVERITIES, Severity, Side
 Levels = tuple[int, int, tuple[str, ...]]
 
 _WORDS: dict[Severity, str] = {
-    "mild": "mild mildly minimal minimally slight slightly minor trace",
+    "mild": "mild mildly minimal minimally slight slightly minor trace lowgrade small tiny",
     "moderate": "moderate moderately",
     "severe": "severe severely marked markedly critical critically advanced profound profoundly highgrade",
 }
@@ -35,23 +35,24 @@ _BETWEEN_WORDS = (  # words that may stand between a severity and what it grades
     " exit nerve root cord disc intervertebral facet-related combined also there is are side sides on in"
 )
 _BETWEEN = frozenset(_BETWEEN_WORDS.split())
-_HIGH = ("high ", "high-")  # of `high-grade`, which is one token
+_GRADE = (" grade", "-grade")  # of `high-grade`, which is one token
 _JOINS = frozenset({"to", "-", "/", "or"})
-_TOKEN = re.compile(r"high[ -]grade|[a-z0-9']+|[-,:/()]")
+_TOKEN = re.compile(r"(?:high|low)[ -]grade|[a-z0-9']+|[-,:/()]")
 _LEVEL_TOKEN = re.compile(r"[ctls]?\d{1,2}")
 _SEVERITY_WORD = (
-    r"(?:mild|minimal|slight|moderate|severe|marked|critical|advanced|profound)(?:ly)?|minor|trace|high[ -]grade"
+    r"(?:mild|minimal|slight|moderate|severe|marked|critical|advanced|profound)(?:ly)?|minor|trace"
+    r"|(?:high|low)[ -]grade"
 )
 _MAY_GRADE = re.compile(
-    r"mild|minim|minor|moder|sever|slight|trace|marked|critical|advanced|profound|high|left|right|bilat|both"
+    r"mild|minim|minor|moder|sever|slight|trace|marked|critical|advanced|profound|high|low|small|tiny|left|right|bilat|both"
     r"|[lr]t(?![a-z])"
 )
 _RANGE = rf"(?:{_SEVERITY_WORD})(?:(?: to |-to-| ?/ ?| ?- ?| or )(?:{_SEVERITY_WORD})){{0,2}}"
 _AFTER = re.compile(  # `stenosis is moderate`, `stenosis at L4-L5, moderate`, `stenosis: severe`
     r"[ ,:(]{0,3}(?:(?:is|are|was|which|that|appears?|remains?|graded|as|now|has|have|progressed|worsened"
     r"|increased|again|currently|at|the|of|level|and|in|on"
-    rf"|left|right|bilateral|considered|overall|worst|most|where|it|be|to|estimated"
-    rf"|[ctls]\d{{1,2}}[-/][ctls]?\d{{1,2}})[ ,:(]{{1,3}}){{0,9}}+"
+    rf"|left|right|bilateral|considered|overall|worst|most|where|it|be|to|estimated|from|through|pronounced|prominent"
+    rf"|greatest|conspicuous|[ctls]\d{{1,2}}(?:[-/][ctls]?\d{{1,2}})?)[ ,:(]{{1,3}}){{0,9}}+"
     rf"(?P<range>{_RANGE})(?=$|[.,;)]| (?:and|at|on|in|to|with|by|but|though|worse|left|right|bilateral|compared"
     rf"|from)\b)"
 )
@@ -68,6 +69,7 @@ _LINKED = re.compile(
     r"|[clt]\d{1,2})[ ,(]{1,3}){0,10}+\Z"
 )
 _GRADED_LEVEL = re.compile(rf"[ :(-]{{1,3}}(?:is )?(?P<range>{_RANGE})(?![a-z])")
+_IN_BRACKETS = re.compile(rf" ?\((?P<range>{_RANGE})\)")
 _IS_SUBJECT = re.compile(r":| (?:is|are|has|shows?|demonstrates?)\b")
 _LEADING = re.compile(
     r"\W*(?:(?:at|the|level|levels|in|on|of|spine|lumbar|cervical|thoracic|interspace|disc|also|and)\W+)*\Z"
@@ -150,12 +152,12 @@ def _graded_before(low: str, left: int, right: int) -> list[tuple[Severity | Non
     first = len(tokens)
     while first:
         word = tokens[first - 1][0]
-        known = word in _SEVERITY or word in _SIDES or word in _BETWEEN or word in ",/-" or word[:5] in _HIGH
+        known = word in _SEVERITY or word in _SIDES or word in _BETWEEN or word in ",/-" or word[-6:] in _GRADE
         if not known and not _LEVEL_TOKEN.fullmatch(word):
             break
         first -= 1
     words = [
-        (token.replace("-", "").replace(" ", "") if token[:4] == "high" else token, at) for token, at in tokens[first:]
+        (token.replace("-", "").replace(" ", "") if token[-6:] in _GRADE else token, at) for token, at in tokens[first:]
     ]
     groups: list[tuple[Severity | None, Side | None, int]] = []
     severity: Severity | None = None
@@ -188,12 +190,11 @@ def _graded_before(low: str, left: int, right: int) -> list[tuple[Severity | Non
 
 
 def _listed(low: str, end: int, stop: int, levels: tuple[Levels, ...]) -> list[Grade]:
-    """Grades behind a colon, level first: `Canal stenosis: L3-L4 mild, L4-L5 moderate.`"""
-    if low[end : end + 1] != ":":
-        return []
+    """Grades behind their level: `Canal stenosis: L3-L4 mild, L4-L5 moderate.`, `stenosis at L3-L4 (mild)`."""
+    after = _GRADED_LEVEL if low[end : end + 1] == ":" else _IN_BRACKETS
     found = []
     for at, to, named in levels:
-        match = _GRADED_LEVEL.match(low, to, stop) if at > end else None
+        match = after.match(low, to, stop) if at > end else None
         if match:
             found.append(Grade(worst(match["range"]), named, None, at, match.end()))
     return found

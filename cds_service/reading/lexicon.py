@@ -13,7 +13,7 @@ from cds_service.errors import ContentError, Problem
 from cds_service.layers import Folders, layered
 from cds_service.model import Assertion, Suspicion, Trend
 from cds_service.reading.entries import Entry
-from cds_service.reading.words import Trie, any_of, count, spread
+from cds_service.reading.words import Trie, any_of, british, count, spread
 from cds_service.yaml_source import Sheet, read_yaml
 
 Kind = Literal[
@@ -25,6 +25,7 @@ TRENDS: tuple[Trend, ...] = get_args(Trend)
 ASSERTIONS: tuple[Assertion, ...] = get_args(Assertion)
 SUSPICIONS: tuple[Suspicion, ...] = get_args(Suspicion)
 MODIFIERS = "_modifiers"
+ORGANS = "_organs"
 _MOST_WORDS = 3000  # phrases of one pattern; more is a mistake with braces
 
 
@@ -38,6 +39,8 @@ class Phrase:
     lesion: bool = False  # read size, trend, suspicion and regions with it
     suspicion: Suspicion | None = None  # what the name itself says: `hemangioma` is benign
     value: str | None = None
+    nothing: bool = False  # words that hold a phrase and name nothing: `body mass index`
+    of_study: bool = False  # says something of the study itself, so technique and comparison assert it too
     near: re.Pattern[str] | None = None  # counts only where the report also says one of these
     beside: re.Pattern[str] | None = None  # counts only where the sentence also says one of these
     never_near: re.Pattern[str] | None = None  # does not count where the sentence says one of these
@@ -81,6 +84,8 @@ class Lexicon:
     triggers: dict[str, Trigger]  # by words
     find_phrases: Trie[Phrase]
     find_triggers: Trie[Trigger]
+    find_organs: Trie[str]
+    organ_examples: tuple[tuple[str, str], ...]  # organ, sentence that names it
     examples: tuple[Example, ...]
     digest: str
 
@@ -97,7 +102,9 @@ def load_lexicon(folder: Folders) -> Lexicon:
     titles: dict[str, str] = {}
     phrases: dict[str, Phrase] = {}
     triggers: dict[str, Trigger] = {}
+    organs: dict[str, str] = {}
     examples: list[Example] = []
+    organ_examples: list[tuple[str, str]] = []
     digest = hashlib.blake2b(digest_size=16)
     files = layered(folder, "*.yaml")
     if not files:
@@ -109,7 +116,9 @@ def load_lexicon(folder: Folders) -> Lexicon:
         if root is not None and not isinstance(root.value, dict):
             sheet.wrong(root, "not-a-mapping", "the file must be a mapping at its top")
         elif root is not None and not sheet.problems:
-            if path.stem == MODIFIERS:
+            if path.stem == ORGANS:
+                _read_organs(Entry(root, sheet), organs, organ_examples)
+            elif path.stem == MODIFIERS:
                 _read_modifiers(Entry(root, sheet), triggers, examples)
             else:
                 _read_concept(Entry(root, sheet), path.stem, titles, phrases, examples)
@@ -123,6 +132,8 @@ def load_lexicon(folder: Folders) -> Lexicon:
         triggers=triggers,
         find_phrases=Trie(phrases.items()),
         find_triggers=Trie(triggers.items()),
+        find_organs=Trie(organs.items()),
+        organ_examples=tuple(organ_examples),
         examples=tuple(examples),
         digest=digest.hexdigest(),
     )
@@ -131,13 +142,17 @@ def load_lexicon(folder: Folders) -> Lexicon:
 def _read_concept(
     root: Entry, stem: str, titles: dict[str, str], phrases: dict[str, Phrase], examples: list[Example]
 ) -> None:
-    root.keys(required=("id", "title", "phrases"), optional=("severity", "lesion", "near", "never_near", "notes"))
+    root.keys(
+        required=("id", "title", "phrases"),
+        optional=("severity", "lesion", "of_study", "nothing", "near", "never_near", "notes"),
+    )
     concept = root.text("id")
     if concept and concept != stem:
         root.wrong("id", "id-not-file", f"id is '{concept}' but the file is '{stem}.yaml'")
     titles[stem] = root.text("title")
-    graded, lesion = root.flag("severity"), root.flag("lesion")
+    graded, lesion, of_study = root.flag("severity"), root.flag("lesion"), root.flag("of_study")
     near, never = root.words("near"), root.words("never_near")
+    _keep(root, Phrase(id=f"{stem}/nothing", concept=stem, nothing=True), phrases, "nothing")
     seen: set[str] = set()
     for node in root.entries("phrases"):
         node.keys(
@@ -155,6 +170,7 @@ def _read_concept(
             lesion=node.flag("lesion") if node.has("lesion") else lesion,
             suspicion=node.choice("suspicion", SUSPICIONS),
             value=node.text("value") or None,
+            of_study=of_study,
             near=any_of(node.words("near") or near),
             beside=any_of(node.words("with")),
             never_near=any_of(node.words("never_near") or never),
@@ -188,17 +204,37 @@ def _read_modifiers(root: Entry, triggers: dict[str, Trigger], examples: list[Ex
         _example(node, name, None, examples)
 
 
-def _keep(node: Entry, kept: K, by_words: dict[str, K]) -> None:
+def _read_organs(root: Entry, organs: dict[str, str], examples: list[tuple[str, str]]) -> None:
+    root.keys(required=("id", "title", "organs"), optional=("notes",))
+    for node in root.entries("organs"):
+        node.keys(required=("id", "words", "example"))
+        name = node.text("id")
+        if any(name == other for other, _ in examples):
+            node.wrong("id", "duplicate-id", f"organ '{name}' stands twice in this file")
+        for pattern in node.words("words"):
+            for words in spread(pattern):
+                other = organs.setdefault(words, name)
+                if other != name:
+                    node.wrong("words", "words-twice", f"'{words}' already belongs to {other}")
+            organs.update({words: name for words in spread(british(pattern)) if words not in organs})
+        examples.append((name, node.text("example")))
+
+
+def _keep(node: Entry, kept: K, by_words: dict[str, K], key: str = "words") -> None:
     """Spread the words of one entry; the same words may mean one thing only."""
-    for pattern in node.words("words"):
+    for pattern in node.words(key):
         size = count(pattern)
         if size > _MOST_WORDS:
-            node.wrong("words", "too-many-words", f"braces spread to {size} phrases (at most {_MOST_WORDS})")
+            node.wrong(key, "too-many-words", f"braces spread to {size} phrases (at most {_MOST_WORDS})")
             continue
         for words in spread(pattern):
             other = by_words.setdefault(words, kept)
             if other is not kept:
-                node.wrong("words", "words-twice", f"'{words}' already belongs to {other.id}")
+                node.wrong(key, "words-twice", f"'{words}' already belongs to {other.id}")
+        other_spelling = british(pattern)
+        if other_spelling != pattern:
+            for words in spread(other_spelling):
+                by_words.setdefault(words, kept)
 
 
 def _example(node: Entry, id: str, concept: str | None, examples: list[Example]) -> None:

@@ -4,16 +4,19 @@ import hashlib
 import threading
 from collections import OrderedDict
 
-from cds_service.model import Gap, Reading, ReportPart
+from cds_service.anatomy import regions
+from cds_service.model import Gap, Reading, ReportPart, Section
 from cds_service.reading.assertion import lower
 from cds_service.reading.findings import find
 from cds_service.reading.language import is_empty, is_english
 from cds_service.reading.lexicon import Lexicon
+from cds_service.reading.resolve import conflicts, resolve
 from cds_service.reading.sections import find_sections
 from cds_service.reading.text import renderings
 from cds_service.reading.twins import join
 
 _KEPT = 512
+_TITLE = 400  # characters
 _Key = tuple[str, tuple[ReportPart, ...]]
 _kept: OrderedDict[_Key, Reading] = OrderedDict()
 _lock = threading.Lock()
@@ -65,5 +68,17 @@ def _read(parts: tuple[ReportPart, ...], lexicon: Lexicon, digest: str) -> Readi
     sections = find_sections(low, stretches)
     if is_empty(low, sections):
         gaps.append(Gap(what="report", why="no-narrative"))
-    findings = find(text, low, sections, lexicon, gaps)
-    return Reading(text=text, sections=sections, findings=findings, gaps=tuple(gaps), digest=digest)
+    findings = resolve(find(text, low, sections, lexicon, gaps))
+    return Reading(
+        text=text, sections=sections, findings=findings, gaps=tuple(gaps), conflicts=conflicts(findings),
+        examined=_examined(low, sections), digest=digest,
+    )  # fmt: skip
+
+
+def _examined(low: str, sections: tuple[Section, ...]) -> tuple[str, ...]:
+    """The regions that the title block or the technique names; () where they name none."""
+    for kind in ("header", "technique"):
+        named = regions(" ".join([low[one.start : one.end] for one in sections if one.kind == kind])[:_TITLE])
+        if named:
+            return named
+    return ()

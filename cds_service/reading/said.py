@@ -10,10 +10,12 @@ from typing import Literal, NamedTuple
 
 from cds_service.model import Assertion, SectionKind, Severity, Side, StatedStage, Suspicion, Trend
 from cds_service.reading.assertion import ASKING, Scene, Verdict, judge
+from cds_service.reading.binding import is_alternative, number_of, own_side, sets_against, sides_of, vertebrae
 from cds_service.reading.grading import Grade, grades, may_grade
 from cds_service.reading.lesions import sizes_of
 from cds_service.reading.lexicon import Lexicon, Phrase
 from cds_service.reading.page import levels_in
+from cds_service.reading.priors import date_in
 from cds_service.reading.quote import clause
 from cds_service.reading.rads import Category
 from cds_service.reading.sentence import Mention, Named, Weight, weigh
@@ -21,17 +23,24 @@ from cds_service.reading.sentences import MOST_IN_A_SENTENCE
 from cds_service.reading.stage import Stage
 
 _KEPT = 4096
-_NUMBERED = re.compile(r"\bgrade ([1-5]|i{1,3}|iv|v)(?: ?(?:-|/|to) ?([1-5]|i{1,3}|iv|v))?(?![a-z0-9])")
-_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
 _RISING: tuple[Suspicion, ...] = ("benign", "indeterminate", "suspicious")
 _WEIGHED = ("present", "uncertain", "historical")
 _DOUBTS = ("suspicious", "indeterminate")
-_NOTHING = Weight([], (), ())
+_NOTHING = Weight([], (), (), ())
+_NO_ALTERNATIVE = ("lesion", "limited-study", "recommendation", "comparison")
 _CANCER = frozenset({"malignancy", "metastasis", "recurrence", "spinal-tumour"})
 _FORMER_CATEGORY = re.compile(
     r"(?:previous(?:ly)?|prior|formerly|initially|(?:down|up)graded from|changed from|from|last|old)"
-    r"(?: (?:\w+ ){0,3}(?:was|of|as|category|assessment|exam|study|assigned|assessed|categorized|classified))?["
+    r"(?: (?:\w+ ){0,3}(?:was|of|as|category|assessment|exam|study|mammogram|ultrasound|mri|ct|scan|report"
+    r"|assigned|assessed|categorized|classified))?["
     r" :,(]{0,3}\Z"
+)
+_ON_CONDITION = re.compile(
+    r"\b(?:if|should|unless|in case of) (?:symptoms|clinically|clinical|there|the patient|indicated|desired|needed)"
+)
+_TAKEN_FOR = re.compile(  # what stands before a benign name that another lesion is taken for
+    r"(?:consistent|compatible|in keeping|most in keeping) with|represent\w*|likely|probab\w+|favou?r\w*"
+    r"|typical (?:of|for)|characteristic of|diagnostic of|suggest\w*|suggestive of"
 )
 _ON_PRIOR = re.compile(
     r"[ )(]{0,2}(?:(?:on|at|in|from) (?:the |an )?)?(?:prior|previous(?:ly)?|earlier)\b(?! (?:seen|noted|known))"
@@ -57,6 +66,7 @@ class Rest(NamedTuple):
     regions: tuple[str, ...] = ()
     axes_mm: tuple[float, ...] = ()
     organs: tuple[str, ...] = ()
+    vertebrae: tuple[str, ...] = ()
     incidental: bool = False
     site: str | None = None
     modifiers: tuple[str, ...] = ()
@@ -124,11 +134,16 @@ def _said_of(
         certain = certain or (verdict.assertion == "present" and what.concept in _CANCER)
         if what.lesion:
             lesions += 1
+        if what.lesion or what.of_study:
             weighed = weighed or verdict.assertion in _WEIGHED
     if weighed:
         weight = weigh(scene, follow, label, lexicon)
         suspicion = _suspicion(weight, here, verdicts)
     levels = levels_in(low) if graded else ()
+    sides = sides_of(low, [(start, end) for start, end, _ in here])
+    bones = vertebrae(low)
+    incidental = "incidental" in low
+    against = _held_against(low, here, verdicts) if len(here) > 1 else ()
     plain = graded and not may_grade(low)
     found: list[Said] = []
     for number, ((start, end, what), verdict) in enumerate(zip(here, verdicts, strict=True)):
@@ -137,7 +152,7 @@ def _said_of(
         reach = verdict.reach or (start, end)
         if not isinstance(what, Phrase):
             at, to = clause(low, (start, end), _cover(reach, start, end))
-            rest = _stated(what, verdict, weight.regions)
+            rest = _stated(what, verdict, weight, sides[number])
             concept = "rads" if isinstance(what, Category) else "tnm"
             found.append(Said(concept, verdict.assertion, at, to, (start, end), rest))
             continue
@@ -147,7 +162,7 @@ def _said_of(
         trend: Trend | None = None
         doubt: Suspicion | None = what.suspicion
         if what.lesion:
-            size, prior, axes = sizes_of(weight.sizes, (start, end), before, after)
+            size, prior, axes = sizes_of(weight.sizes, (start, end), before, after, low[start:end].endswith("s"))
             trend = _trend(scene, start, end)
             if trend is None and size is not None and prior is not None and size != prior:
                 trend = "larger" if size > prior else "smaller"
@@ -159,8 +174,8 @@ def _said_of(
             trend = trend or _trend(scene, start, end)
             hedged = hedged or (verdict.assertion == "present" and number + 1 == len(here) and _doubted(scene, end))
         else:
-            every = [Grade(None, (), None, start, end)]
-        value = _number(low) if what.value == "grade" else what.value
+            every = [Grade(None, (), sides[number], start, end)]
+        value = number_of(low, what.value, (start, end)) if what.value else None
         regions = weight.regions if what.lesion else ()
         for severity, named, side, left, right in every:
             at, to = clause(low, (start, end), _cover((min(reach[0], left), max(reach[1], right)), start, end))
@@ -168,19 +183,14 @@ def _said_of(
             if said == "absent" and left >= max(end, reach[1]):
                 said = "present"  # `absent at L3-L4 and moderate at L4-L5`
             rest = Rest(
-                what.id, verdict.trigger, hedged, severity, named, side, size, prior, trend, doubt,
-                value=value, regions=regions, axes_mm=axes,
+                what.id, verdict.trigger, hedged, severity, named, side or own_side(low[start:end]), size, prior, trend,
+                doubt,
+                value=value, regions=regions, axes_mm=axes, organs=weight.organs, vertebrae=bones,
+                incidental=incidental, date=date_in(low) if what.concept == "comparison" else None,
+                versus=tuple([one for one in against if one != what.concept]) if said == "uncertain" else (),
             )  # fmt: skip
             found.append(Said(what.concept, said, at, to, (start, end), rest))
     return tuple(found)
-
-
-def _number(low: str) -> str | None:
-    """The number after the word grade; of a range the upper one."""
-    match = _NUMBERED.search(low)
-    if not match:
-        return None
-    return max(_ROMAN.get(number, number) for number in match.groups() if number)
 
 
 def _cover(reach: tuple[int, int], start: int, end: int) -> tuple[int, int]:
@@ -189,7 +199,16 @@ def _cover(reach: tuple[int, int], start: int, end: int) -> tuple[int, int]:
 
 def _judge(scene: Scene, mention: Mention, section: SectionKind) -> Verdict:
     start, end, what = mention
+    if isinstance(what, Phrase) and what.of_study and section in ("technique", "comparison"):
+        section = "findings"
     verdict = judge(scene, start, end, section)
+    if isinstance(what, Phrase) and what.concept == "recommendation":
+        return _asked(scene.low, verdict)
+    if (
+        isinstance(what, Phrase) and verdict.assertion == "present" and what.concept not in _NO_ALTERNATIVE
+        and is_alternative(scene.low, (start, end))
+    ):  # fmt: skip
+        return Verdict("uncertain", "versus", True, verdict.reach)
     if isinstance(what, Category) and verdict.assertion in ("present", "uncertain"):
         head = scene.low[max(0, start - 60) : start]
         if _FORMER_CATEGORY.search(head) or _ON_PRIOR.match(scene.low, end):
@@ -197,15 +216,35 @@ def _judge(scene: Scene, mention: Mention, section: SectionKind) -> Verdict:
     return verdict
 
 
-def _stated(what: Category | Stage, verdict: Verdict, regions: tuple[str, ...]) -> Rest:
+def _asked(low: str, verdict: Verdict) -> Verdict:
+    """A recommendation: `suggested` and `may be considered` ask softly; `if symptoms persist` asks for later."""
+    if verdict.assertion in ("present", "uncertain") and _ON_CONDITION.search(low):
+        return Verdict("hypothetical", "if", verdict.hedged, verdict.reach)
+    return verdict._replace(assertion="present") if verdict.assertion == "uncertain" else verdict
+
+
+def _held_against(low: str, here: tuple[Mention, ...], verdicts: list[Verdict]) -> tuple[str, ...]:
+    """The concepts that a sentence leaves open between."""
+    if not sets_against(low):
+        return ()
+    return tuple(
+        dict.fromkeys(
+            what.concept
+            for (_, _, what), verdict in zip(here, verdicts, strict=True)
+            if isinstance(what, Phrase) and verdict.assertion == "uncertain" and what.concept not in _NO_ALTERNATIVE
+        )
+    )
+
+
+def _stated(what: Category | Stage, verdict: Verdict, weight: Weight, side: Side | None) -> Rest:
     if isinstance(what, Stage):
         return Rest(
-            trigger=verdict.trigger, hedged=verdict.hedged, system=what.basis, value=what.value, regions=regions,
-            stage=what.parts,
+            trigger=verdict.trigger, hedged=verdict.hedged, system=what.basis, value=what.value,
+            regions=weight.regions, stage=what.parts,
         )  # fmt: skip
     return Rest(
-        trigger=verdict.trigger, hedged=verdict.hedged, system=what.system, value=what.value, flag=what.flag,
-        regions=regions, site=what.site, modifiers=what.modifiers,
+        trigger=verdict.trigger, hedged=verdict.hedged, side=side, system=what.system, value=what.value,
+        flag=what.flag, regions=weight.regions, organs=weight.organs, site=what.site, modifiers=what.modifiers,
     )  # fmt: skip
 
 
@@ -221,12 +260,18 @@ def _suspicion(weight: Weight, here: tuple[Mention, ...], verdicts: list[Verdict
                 said = "benign" if said == "suspicious" else None
             if said:
                 found.append(said)
-    for (_, _, what), verdict in zip(here, verdicts, strict=True):
-        if isinstance(what, Phrase) and what.concept in _CANCER:
+    low = weight.scenes[0].low
+    for (start, _, what), verdict in zip(here, verdicts, strict=True):
+        if not isinstance(what, Phrase):
+            continue
+        named_benign = what.suspicion == "benign" and what.lesion and verdict.assertion in ("present", "uncertain")
+        if named_benign and _TAKEN_FOR.search(low, max(0, start - 40), start):
+            found.append("benign")
+        if what.concept in _CANCER:
             if verdict.assertion == "present":
                 found.append("suspicious")
             elif verdict.assertion == "uncertain" and verdict.trigger not in ("unlikely", "unlikely-to"):
-                found.append("indeterminate")
+                found.append("suspicious" if verdict.trigger == "likely" else "indeterminate")
     return max(found, key=_RISING.index, default=None)
 
 

@@ -19,6 +19,7 @@ from cds_service.reading.words import Words
 Mention = tuple[int, int, Phrase | Category | Stage]
 
 _KEPT = 4096
+_OF_NAMES = ("historical", "hedge")
 _DIGIT = re.compile(r"\d")
 
 
@@ -46,6 +47,7 @@ class Weight(NamedTuple):
 
     sizes: list[Size]
     regions: tuple[str, ...]
+    organs: tuple[str, ...]
     scenes: tuple[Scene, ...]
 
 
@@ -89,14 +91,22 @@ def name(
         triggers = lexicon.find_triggers.find(words)
         if lead:
             triggers = [(at - lead, to - lead, what) for at, to, what in triggers if at >= lead]
+        triggers = [one for one in triggers if one[2].kind not in _OF_NAMES or not _inside(one, here)]
         scene = scene_with(low, triggers)
     return Named(lead, low, every, here, scene, far, rads, graded and not levels_in(low), weighed, kept)
+
+
+def _inside(trigger: tuple[int, int, object], mentions: Sequence[Mention]) -> bool:
+    """Whether a trigger only is part of a name: `post` of `post-radiation change` makes nothing else historical."""
+    return any(start <= trigger[0] and trigger[1] <= end for start, end, _ in mentions)
 
 
 def _counts(what: Phrase | Category | Stage, low: str) -> bool:
     """Whether words that mean this only in company have that company in their sentence."""
     if not isinstance(what, Phrase):
         return True
+    if what.nothing:
+        return False
     if what.never_near is not None and what.never_near.search(low):
         return False
     return what.beside is None or what.beside.search(low) is not None
@@ -107,4 +117,9 @@ def weigh(scene: Scene, follow: str, label: str, lexicon: Lexicon) -> Weight:
     low = scene.low
     measured = sizes(low, 0, len(low)) if _DIGIT.search(low) else []
     scenes = (scene, scene_of(follow, lexicon)) if follow else (scene,)
-    return Weight(measured, regions(low) or (regions(label) if label else ()), scenes)
+    named = _organs(low, lexicon) or (_organs(label, lexicon) if label else ())
+    return Weight(measured, regions(low) or (regions(label) if label else ()), named, scenes)
+
+
+def _organs(low: str, lexicon: Lexicon) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([organ for _, _, organ in lexicon.find_organs.find(Words(low))]))

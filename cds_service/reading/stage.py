@@ -13,7 +13,7 @@ _N = r"N(?:[0-3][a-c]?(?:mi)?|x)"
 _M = r"M[01x][a-d]?"
 _START, _END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 _TNM = re.compile(
-    rf"{_START}(?P<basis>[cpyra]{{0,2}})(?P<t>{_T})(?:[ ,/]{{0,2}}[cpyra]{{0,2}}(?P<n>{_N})"
+    rf"{_START}(?P<basis>(?:mr|[cpyrau]{{0,2}}))(?P<t>{_T})(?:[ ,/]{{0,2}}(?:mr|[cpyrau]{{0,2}})(?P<n>{_N})"
     rf"(?:[ ,/]{{0,2}}[cp]?(?P<m>{_M}))?|[ ,/]{{1,2}}[cp]?(?P<m2>{_M})){_END}"
     rf"|{_START}(?P<basis2>[cpyra]{{0,2}})(?P<n2>{_N})[ ,/]{{0,2}}[cp]?(?P<m3>{_M}){_END}",
     re.IGNORECASE,

@@ -102,7 +102,29 @@ def spread(pattern: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([" ".join("".join(words).split()) for words in product(*choices)]))
 
 
+_SPELLINGS = (  # American, British; the first letters are looked for, so inflections follow
+    ("tumor", "tumour"), ("hemorrhag", "haemorrhag"), ("hemangio", "haemangio"), ("hematom", "haematom"),
+    ("hemo", "haemo"), ("edema", "oedema"), ("esophag", "oesophag"), ("favor", "favour"), ("center", "centre"),
+    ("caliber", "calibre"), ("gynec", "gynaec"), ("orthoped", "orthopaed"), ("pediatric", "paediatric"),
+    ("leukemia", "leukaemia"), ("ischemi", "ischaemi"), ("artifact", "artefact"), ("celiac", "coeliac"),
+    ("cecum", "caecum"), ("cecal", "caecal"), ("fiber", "fibre"), ("gray", "grey"), ("color", "colour"),
+    ("characteriz", "characteris"), ("visualiz", "visualis"), ("metastasiz", "metastasis"), ("localiz", "localis"),
+    ("recogniz", "recognis"), ("organiz", "organis"), ("meter", "metre"),
+)  # fmt: skip
+
+
+def british(phrase: str) -> str:
+    """The phrase as it is spelled in Britain; itself where that is no other."""
+    for american, other in _SPELLINGS:
+        if american in phrase and other not in phrase:
+            phrase = phrase.replace(american, other)
+    return phrase
+
+
 def any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
     """One pattern for `does the text say one of these`, for short lists."""
-    phrases = [re.escape(phrase).replace(r"\ ", "[ -]") for pattern in patterns for phrase in spread(pattern)]
+    spelled = dict.fromkeys(
+        spelling for pattern in patterns for phrase in spread(pattern) for spelling in (phrase, british(phrase))
+    )
+    phrases = [re.escape(phrase).replace(r"\ ", "[ -]") for phrase in spelled]
     return re.compile(rf"\b(?:{'|'.join(phrases)})\b") if phrases else None
