@@ -8,32 +8,56 @@ from cds_service.errors import ContentError
 from cds_service.model import ReportPart
 from cds_service.reading import Lexicon, assert_span, load_lexicon, read
 from cds_service.reading.lexicon import Example
+from cds_service.reading.words import Words
 
 FOLDER = Path(__file__).parents[2] / "cards" / "lexicon"
 EXAMPLES = load_lexicon(FOLDER).examples
 CONCEPTS = frozenset(
     [
-        "spinal-stenosis",
-        "neural-compression",
-        "cord-compression",
+        "aneurysm",
+        "carotid-stenosis",
         "cauda-equina-compression",
+        "cerebral-abscess",
+        "comparison",
+        "cord-compression",
+        "demyelination",
+        "dense-breast",
         "disc-herniation",
-        "spondylolisthesis",
-        "spinal-instability",
-        "spinal-deformity",
-        "vertebral-fracture",
-        "spinal-infection",
-        "spinal-tumour",
-        "lesion",
-        "malignancy",
-        "metastasis",
-        "lymphadenopathy",
-        "recurrence",
-        "treatment-effect",
-        "limited-study",
+        "endometrial-thickening",
+        "extraprostatic-extension",
         "haemorrhage",
+        "infarct",
+        "infundibulum",
+        "interstitial-lung-disease",
+        "lesion",
+        "ligament-tear",
+        "limited-study",
+        "local-invasion",
+        "lymphadenopathy",
+        "malignancy",
+        "meniscal-tear",
+        "metastasis",
+        "multifocal-disease",
+        "neural-compression",
+        "perineural-spread",
+        "raised-pressure",
+        "recommendation",
+        "recurrence",
+        "resectability",
+        "rotator-cuff-tear",
+        "seminal-vesicle-invasion",
+        "spinal-deformity",
+        "spinal-infection",
+        "spinal-instability",
+        "spinal-stenosis",
+        "spinal-tumour",
+        "spondylolisthesis",
+        "treatment-effect",
+        "vertebral-fracture",
+        "vessel-contact",
     ]
 )
+ORGAN_EXAMPLES = load_lexicon(FOLDER).organ_examples
 
 
 def test_every_concept_that_rules_may_name_has_a_file(lexicon: Lexicon) -> None:
@@ -47,6 +71,12 @@ def test_the_example_of_a_phrase_is_read_as_it_says(example: Example, lexicon: L
     reading = read((ReportPart("presentedForm", example.sentence),), lexicon)
     said = {finding.assertion for finding in reading.findings if finding.phrase == example.id}
     assert said == {example.expect}
+
+
+@pytest.mark.parametrize(("organ", "sentence"), ORGAN_EXAMPLES, ids=[organ for organ, _ in ORGAN_EXAMPLES])
+def test_the_example_of_an_organ_names_it(organ: str, sentence: str, lexicon: Lexicon) -> None:
+    """The words of an organ are found in its own example, and no other organ's."""
+    assert {found for _, _, found in lexicon.find_organs.find(Words(sentence.lower()))} == {organ}
 
 
 @pytest.mark.parametrize("example", [e for e in EXAMPLES if not e.concept], ids=lambda e: e.id)
