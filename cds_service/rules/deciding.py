@@ -46,6 +46,38 @@ def decide(case: Case, ruleset: RuleSet, routing: Router, known: Known | None = 
     return Decision(case, tuple(v for v in verdicts if v is not None), ruleset.digest)
 
 
+def every_check(rule: Rule, case: Case, routing: Router) -> tuple[Check, ...]:
+    """The truth of every line of one rule on a read case, whatever decides it: what an explanation shows.
+
+    In the order of the file's parts: criteria, exclusions, warning conditions, then what explains the operation. A line
+    that raises is unknown, because of the exception's type.
+    """
+    region = _lesion_region(case) if rule.by_lesion else None
+    facts = Facts(case, rule, _route(rule, case, routing, region))
+    lines = (*rule.criteria, *rule.early, *rule.late, *rule.warns_when, *rule.disagrees_when, *rule.explained_by)
+    checks: dict[tuple[str, str], Check] = {}
+    for line in lines:
+        try:
+            check = line.check(facts)
+        except Exception as error:  # noqa: BLE001  an explanation shows what broke, beside all that did not
+            check = Check(line.id, line.says, UNKNOWN, line.role, f"failed: {type(error).__name__}", line=line.line)
+        checks.setdefault((line.role, line.id), check)
+    return tuple(checks.values())
+
+
+def judge_rule(rule: Rule, case: Case, routing: Router) -> Verdict:
+    """The verdict of one rule on a read case, whether or not the order wakes it."""
+    verdict = _guarded(rule, case, routing, {}, {})
+    assert verdict is not None  # noqa: S101  only settling may leave a rule open
+    return verdict
+
+
+def _route(rule: Rule, case: Case, routing: Router, region: str | None) -> frozenset[str]:
+    child = case.patient.is_child(case.as_of.date())
+    to = routing.route(case.order, case.study, rule.route, region=region, child=child)
+    return frozenset((to.id, *to.or_)) if to is not None else frozenset()
+
+
 def _guarded(
     rule: Rule, case: Case, routing: Router, known: Known, memo: _Memo, early_only: bool = False
 ) -> Verdict | None:
@@ -54,9 +86,7 @@ def _guarded(
         region = _lesion_region(case) if rule.by_lesion else None
         key = f"route {rule.route} {region}"
         if key not in memo:
-            child = case.patient.is_child(case.as_of.date())
-            to = routing.route(case.order, case.study, rule.route, region=region, child=child)
-            memo[key] = frozenset((to.id, *to.or_)) if to is not None else frozenset()
+            memo[key] = _route(rule, case, routing, region)
         facts = Facts(case, rule, memo[key], memo)  # type: ignore[arg-type]  # the line above put it there
         return _settled(facts, known) if early_only else _judged(facts, known)
     except Exception as error:  # noqa: BLE001  whatever a rule does, the others are still to speak

@@ -11,8 +11,8 @@ from cds_service.layers import Folders, layered, topmost
 from cds_service.rules.compiling import compile_criterion
 from cds_service.rules.fields import Field, read_fields
 from cds_service.rules.rule import Criterion, Evidence, Names, Rule, RuleSet, ruleset
-from cds_service.rules.rule_file import overdue, read_parameters, read_rule, vocabulary
-from cds_service.yaml_source import Sheet, read_yaml
+from cds_service.rules.rule_file import overdue, read_parameters, read_rule, silence_lints, vocabulary
+from cds_service.yaml_source import Node, Sheet, read_yaml
 
 DUE = timedelta(days=60)
 EVIDENCE: dict[str, Field] = {
@@ -69,6 +69,7 @@ def check_rules(
             if rule is not None:
                 rules.append(rule)
                 _check_review(rule, sheet, as_of)
+            silence_lints(node, sheet)
         problems += sorted(sheet.problems, key=lambda p: (p.line, p.column))
     return tuple(rules), tuple(problems)
 
@@ -77,8 +78,11 @@ def read_exclusions(path: Path, names: Names) -> tuple[tuple[Criterion, ...], li
     """The exclusions that every rule has unless it gives a reason not to."""
     sheet = Sheet(str(path))
     node = read_yaml(path, sheet)
-    if node is None:
-        return (), sheet.problems
+    return ((), sheet.problems) if node is None else (compile_exclusions(node, sheet, names), sheet.problems)
+
+
+def compile_exclusions(node: Node, sheet: Sheet, names: Names) -> tuple[Criterion, ...]:
+    """As `read_exclusions`, of a tree; what is wrong with it stands on the sheet."""
     words = vocabulary(names, (), read_parameters(node, sheet))
     table = {"parameters": Field("mapping", "numbers with unit and reason"),
              "exclusions": Field("list", "ANY one that is met keeps every rule quiet", required=True)}  # fmt: skip
@@ -93,7 +97,7 @@ def read_exclusions(path: Path, names: Names) -> tuple[tuple[Criterion, ...], li
         lines.append(line)
     for name in sorted(set(words.parameters) - words.used):
         sheet.wrong(node.value["parameters"].keys[name], "unused-parameter", f"nothing uses ${name}", "warning")
-    return tuple(lines), sheet.problems
+    return tuple(lines)
 
 
 def read_evidence(path: Path) -> tuple[Mapping[str, Evidence], list[Problem]]:

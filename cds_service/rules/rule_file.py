@@ -5,12 +5,14 @@ from datetime import date, timedelta
 from typing import Any, get_args
 
 from cds_service.model import CardOffer, Speech
-from cds_service.rules.card_text import check_summary, check_text
+from cds_service.rules.card_text import check_card, check_summary, check_text
 from cds_service.rules.compiling import compile_criterion
 from cds_service.rules.fields import Field, Vocabulary, duration, read_fields
 from cds_service.rules.inline_tests import lint_tests, read_tests
 from cds_service.rules.kinds import CONCERNS
+from cds_service.rules.lints import LINTS, lint_rule, silence
 from cds_service.rules.rule import Criterion, Evidence, Names, Rule
+from cds_service.rules.satisfiable import check_satisfiable
 from cds_service.yaml_source import Node, Sheet, nearest
 
 RULE: dict[str, Field] = {
@@ -43,6 +45,8 @@ RULE: dict[str, Field] = {
     "route": Field("mapping", "who reads again", required=True),
     "card": Field("mapping", "what the card says", required=True),
     "tests": Field("list", "from report text to verdict", required=True),
+    "promoted": Field("list", "each step up the ladder draft, silent, active: written by `rules promote`"),
+    "silence": Field("list", "lints that do not hold here, each with its reason"),
     "changes": Field("mapping", "what each version changed", required=True),
 }  # fmt: skip
 OWNER = {
@@ -76,6 +80,16 @@ PARAMETER = {
     "unit": Field("choice", "d, h, or count", ("d", "h", "count"), required=True),
     "why": Field("text", "why this number", required=True),
 }
+PROMOTED = {
+    "to": Field("choice", "the status that it was promoted to", ("silent", "active"), required=True),
+    "on": Field("date", "the day", required=True),
+    "version": Field("version", "the version that it got", required=True),
+    "decides": Field("text", "digest of all that decides and speaks; a silent period counts for this alone", required=True),
+    "back_test": Field("text", "for active: the file of the back-test"),
+    "signed": Field("words", "for active: two people with their roles"),
+}
+SILENCE = {"lint": Field("choice", "id of the lint", tuple(LINTS), required=True),
+           "why": Field("text", "why it does not hold here", required=True)}  # fmt: skip
 EXCEPT = {"id": Field("choice", "id of a global exclusion", "global-exclusions", required=True),
           "why": Field("text", "why it does not apply", required=True)}  # fmt: skip
 
@@ -132,6 +146,11 @@ def read_rule(
         sheet.wrong(node.value["parameters"].keys[name], "unused-parameter", f"nothing uses ${name}", "warning")
     _check_ids(sheet, (*criteria, *own), everywhere)
     trigger = _trigger(node, fields, sheet, words)
+    exempt = {str(item.get("id")) for item in excepted}
+    check_satisfiable(fields, trigger[0] if trigger else frozenset(), exempt, sheet, words)
+    lint_rule(node, fields, criteria, sheet)
+    for place, item in enumerate(fields.get("promoted", ())):
+        read_fields(item, PROMOTED, sheet, words, f"promoted[{place}]")
     tests = read_tests(fields.get("tests", []), sheet, words) if with_tests else ()
     if with_tests:
         lint_tests(node, tests, (*criteria, *own), fields, sheet)
@@ -149,6 +168,14 @@ def read_rule(
         file=sheet.file,
         about={key: node.value[key].plain() for key in _TOLD if key in node.value},
     )  # fmt: skip
+
+
+def silence_lints(node: Node, sheet: Sheet) -> None:
+    """Take out the warnings that the file silences with a reason."""
+    listed = node.value.get("silence") if isinstance(node.value, dict) else None
+    items = listed.value if listed is not None and isinstance(listed.value, list) else []
+    words = Vocabulary({}, {}, {}, set())
+    silence([(item, read_fields(item, SILENCE, sheet, words, "silence")) for item in items], sheet)
 
 
 def vocabulary(
@@ -229,6 +256,7 @@ def _check_card(node: Node, fields: dict[str, Any], sheet: Sheet) -> None:
             check_text(node.value["card"].value[name], card[name], sheet, f"card.{name}")
     if "summary" in card:
         check_summary(node.value["card"].value["summary"], card["summary"], sheet)
+    check_card(node.value.get("card"), card, sheet)
 
 
 def _check_evidence(fields: dict[str, Any], sheet: Sheet, evidence: Mapping[str, Evidence], names: Names) -> None:

@@ -1,0 +1,59 @@
+"""Content checked as a whole or in part: the rules that could be read, and everything wrong, whether or not it loads."""
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from cds_service.content import Content, content_folder
+from cds_service.content.files import read_override_reasons
+from cds_service.errors import ContentError, Problem
+from cds_service.reading import Lexicon, load_lexicon
+from cds_service.routing import Routing, load_routing
+from cds_service.rules.load import check_rules
+from cds_service.rules.rule import Names, Rule
+from cds_service.yaml_source import Sheet
+from cds_service.terminology import ValueSets, load_value_sets
+
+
+def check_content(path: Path | None, as_of: date) -> tuple[tuple[Rule, ...], tuple[Problem, ...]]:
+    """The rules under a folder, or in one file, and everything wrong with them or with what they refer to."""
+    given = path or content_folder() / "cards" / "rules"
+    folder = rules_folder(given)
+    home = folder.parent.parent
+    try:
+        names = read_names(home if (home / "fhir_profiles").is_dir() else content_folder())
+    except ContentError as error:
+        return (), error.problems
+    found, problems = check_rules(folder, names, as_of=as_of)
+    if given.is_file():
+        found = tuple(rule for rule in found if rule.file == str(given))
+        problems = tuple(problem for problem in problems if problem.file == str(given))
+    return found, problems
+
+
+def read_names(folder: Path) -> Names:
+    """What the rules of a content folder may refer to, whether or not its rules can be loaded."""
+    cards = folder / "cards"
+    sheet = Sheet(str(cards / "override-reasons.yaml"))
+    reasons = read_override_reasons(Path(sheet.file), sheet)
+    sets = load_value_sets(folder / "fhir_profiles" / "valuesets")
+    lexicon, routing = load_lexicon(cards / "lexicon"), load_routing(cards / "routing.yaml")
+    return _names(sets, lexicon, routing, reasons)
+
+
+def names_of(content: Content) -> Names:
+    """What the rules of this content may refer to."""
+    return _names(content.value_sets, content.lexicon, content.routing, content.words.override_reasons)
+
+
+def _names(sets: ValueSets, lexicon: Lexicon, routing: Routing, reasons: Iterable[str]) -> Names:
+    groups = {name: sets.groups(name) for name in sets.names}
+    return Names(groups, lexicon.concepts, routing.ids, frozenset(reasons))
+
+
+def rules_folder(path: Path) -> Path:
+    """The folder `rules` that a path is, holds or stands in."""
+    for folder in (path, path / "rules", path / "cards" / "rules", *path.parents):
+        if folder.is_dir() and folder.name == "rules":
+            return folder
+    return path
