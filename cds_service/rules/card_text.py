@@ -1,8 +1,8 @@
 """What a rule may put on a card (design section 4): closed slots, longest lengths, and words it may not use.
 
-The four criteria under which the FDA counts decision support for professionals as no device (section 520(o)(1)(E) of the
-FD&C Act) are held as far as words can break them: no claim to have analysed images, the basis shown, no probability for
-this patient, nothing that presses for time, and an equal choice to decline.
+The four criteria under which the FDA counts decision support for professionals as no device (section 520(o)(1)(E) of
+the FD&C Act) are held as far as words can break them: no claim to have analysed images, the basis shown,
+no probability for this patient, nothing that presses for time, and an equal choice to decline.
 """
 
 import re
@@ -23,16 +23,18 @@ FORBIDDEN = re.compile(
 HARDEST_GRADE = 10.0
 _BREAKS = (  # code, what breaks it, what is to be said instead
     ("claims-pixels", re.compile(
-        r"\b(?:images? (?:was|were|have been|has been|is|are) (?:analy[sz]ed|measured|processed)|we (?:see|saw|measure\w*|detect\w*)|"
+        r"\b(?:images? (?:was|were|have been|has been|is|are) (?:analy[sz]ed|measured|processed)|"
+        r"we (?:see|saw|measure\w*|detect\w*)|"
         r"(?:AI|algorithm|software|computer)\b.{0,30}\b(?:see|saw|find|found|detect\w*|measure\w*)|"
         r"image analysis|(?:seen|detected|measured) by (?:us|this service|software|AI))", re.IGNORECASE),
      "this service reads reports and never pixels"),
     ("patient-probability", re.compile(
-        r"\d\s*(?:%|percent\b|per cent\b)|\b(?:probabilit\w+|likelihood|odds|(?:high|low|raised|increased) risk|risk score|"
-        r"chance)\b", re.IGNORECASE),
+        r"\d\s*(?:%|percent\b|per cent\b)|\b(?:probabilit\w+|likelihood|odds|chance|risk score|"
+        r"(?:high|low|raised|increased) risk)\b", re.IGNORECASE),
      "a rule states no number or likelihood for this patient; numbers of studies stand in evidence"),
     ("time-critical", re.compile(
-        r"\b(?:immediate(?:ly)?|urgent(?:ly)?|emergen\w+|at once|right away|without delay|act now|stat|asap|time[- ]critical)\b",
+        r"\b(?:immediate(?:ly)?|urgent(?:ly)?|emergen\w+|at once|right away|without delay|act now|stat|asap|"
+        r"time[- ]critical)\b",
         re.IGNORECASE),
      "a card is no alarm; emergencies are excluded"),
 )  # fmt: skip
@@ -79,10 +81,8 @@ def check_summary(node: Node, text: str, sheet: Sheet) -> None:
         )
 
 
-def check_card(node: Node | None, card: Mapping[str, Any], sheet: Sheet) -> None:
+def check_card(node: Node, card: Mapping[str, Any], sheet: Sheet) -> None:
     """The card as a whole: what makes it no device, and how hard it is to read."""
-    if node is None or not isinstance(node.value, dict):
-        return
     texts = {name: str(card[name]) for name in ("summary", "why", "question", "reason") if name in card}
     for name, text in texts.items():
         for code, pattern, instead in _BREAKS:

@@ -64,7 +64,9 @@ def silence(listed: Iterable[tuple[Node, Mapping[str, Any]]], sheet: Sheet) -> N
         if "lint" not in fields:
             continue
         if len(why.split()) < 3 or _PLACEHOLDER.search(why):
-            sheet.wrong(item, "silencing-without-reason", f"'{fields['lint']}' is silenced, and nobody can tell why", "warning")
+            sheet.wrong(
+                item, "silencing-without-reason", f"'{fields['lint']}' is silenced, and nobody can tell why", "warning"
+            )
             continue
         quiet.add(str(fields["lint"]))
     sheet.problems[:] = [p for p in sheet.problems if not (p.severity == "warning" and p.code in quiet)]

@@ -1,8 +1,7 @@
 """How hard a card's words are to read: the Flesch-Kincaid grade (Kincaid et al., 1975).
 
-Grade = 0.39 * words per sentence + 11.8 * syllables per word - 15.59. Syllables are counted by groups of vowels, which is
-within a tenth of a grade of a dictionary on our texts' length. Terms of the reader's own field are no burden to that
-reader: they count as words of two syllables.
+Grade = 0.39 * words per sentence + 11.8 * syllables per word - 15.59. Syllables are counted by groups of
+vowels. Terms of the reader's own field are no burden to that reader: they count as words of two syllables.
 """
 
 import re

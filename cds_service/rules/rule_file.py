@@ -84,7 +84,7 @@ PROMOTED = {
     "to": Field("choice", "the status that it was promoted to", ("silent", "active"), required=True),
     "on": Field("date", "the day", required=True),
     "version": Field("version", "the version that it got", required=True),
-    "decides": Field("text", "digest of all that decides and speaks; a silent period counts for this alone", required=True),
+    "decides": Field("text", "digest of all that decides; a silent period counts for this alone", required=True),
     "back_test": Field("text", "for active: the file of the back-test"),
     "signed": Field("words", "for active: two people with their roles"),
 }
@@ -148,7 +148,8 @@ def read_rule(
     trigger = _trigger(node, fields, sheet, words)
     exempt = {str(item.get("id")) for item in excepted}
     check_satisfiable(fields, trigger[0] if trigger else frozenset(), exempt, sheet, words)
-    lint_rule(node, fields, criteria, sheet)
+    if isinstance(node.value, dict):
+        lint_rule(node, fields, criteria, sheet)
     for place, item in enumerate(fields.get("promoted", ())):
         read_fields(item, PROMOTED, sheet, words, f"promoted[{place}]")
     tests = read_tests(fields.get("tests", []), sheet, words) if with_tests else ()
@@ -256,7 +257,8 @@ def _check_card(node: Node, fields: dict[str, Any], sheet: Sheet) -> None:
             check_text(node.value["card"].value[name], card[name], sheet, f"card.{name}")
     if "summary" in card:
         check_summary(node.value["card"].value["summary"], card["summary"], sheet)
-    check_card(node.value.get("card"), card, sheet)
+    if "card" in fields:
+        check_card(node.value["card"], card, sheet)
 
 
 def _check_evidence(fields: dict[str, Any], sheet: Sheet, evidence: Mapping[str, Evidence], names: Names) -> None:

@@ -8,13 +8,22 @@ from cds_service.rules.fields import Vocabulary, read_fields
 from cds_service.rules.kinds import KINDS
 from cds_service.yaml_source import Node, Sheet
 
-_SINGLE = {"order": ("kind", "status", "priority"), "encounter": ("class",), "study": ("status",), "report": ("status",)}
+_SINGLE = {
+    "order": ("kind", "status", "priority"),
+    "encounter": ("class",),
+    "study": ("status",),
+    "report": ("status",),
+}
 _IGNORED = frozenset({"id", "says", "if_unknown", "early", "withhold_when"})
 _DRAFT = frozenset({"draft", "active"})  # what an EHR sends at order-sign: drafts, and active ones signed again
 
 
 def check_satisfiable(
-    fields: Mapping[str, Any], trigger: frozenset[tuple[str, str]], exempt: Iterable[str], sheet: Sheet, words: Vocabulary
+    fields: Mapping[str, Any],
+    trigger: frozenset[tuple[str, str]],
+    exempt: Iterable[str],
+    sheet: Sheet,
+    words: Vocabulary,
 ) -> None:
     """Note `unsatisfiable` at the line that makes the rule mute."""
     criteria = [item for item in fields.get("criteria", ()) if isinstance(item.value, dict)]
@@ -23,7 +32,7 @@ def check_satisfiable(
     for item, kinds in asked:
         order = kinds.get("order", {})
         if "status" in order and not _DRAFT & set(order["status"]):
-            sheet.wrong(item, "unsatisfiable", "an order that is being signed is draft or active, and neither is allowed")
+            sheet.wrong(item, "unsatisfiable", "an order at signing is draft or active, and neither is allowed")
         if "x1-emergency" not in exempt and "priority" in order and set(order["priority"]) <= {"stat", "asap"}:
             sheet.wrong(item, "unsatisfiable", "stat and asap orders are excluded from every rule by x1-emergency")
         turnaround, soon = (fields.get("route") or {}).get("turnaround"), order.get("start_within")
@@ -48,7 +57,11 @@ def _against_each_other(asked: list[tuple[Node, dict[str, Any]]], sheet: Sheet) 
 
 
 def _against_exclusions(
-    criteria: list[Node], exclusions: Iterable[Node], trigger: frozenset[tuple[str, str]], sheet: Sheet, words: Vocabulary
+    criteria: list[Node],
+    exclusions: Iterable[Node],
+    trigger: frozenset[tuple[str, str]],
+    sheet: Sheet,
+    words: Vocabulary,
 ) -> None:
     wanted = {_shape(item): item.line for item in criteria}
     for item in exclusions:

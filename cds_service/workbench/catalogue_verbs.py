@@ -11,13 +11,15 @@ from rich.text import Text
 from cds_service.content import content_folder
 from cds_service.rules.load import read_evidence
 from cds_service.rules.rule import Criterion, Rule
-from cds_service.yaml_source import nearest
 from cds_service.workbench import terminal
 from cds_service.workbench.checking import check_content
+from cds_service.yaml_source import nearest
 
 
 @click.command(name="list")
-@click.option("--status", type=click.Choice(["draft", "silent", "active", "retired"]), help="Only rules of this status.")
+@click.option(
+    "--status", type=click.Choice(["draft", "silent", "active", "retired"]), help="Only rules of this status."
+)
 @terminal.CONTENT
 @terminal.AS_JSON
 def list_rules(status: str | None, folder: Path | None, as_json: bool) -> None:
@@ -65,8 +67,9 @@ def _read(folder: Path | None) -> Any:
 
 
 def _row(rule: Rule) -> dict[str, Any]:
-    return {"id": rule.id, "title": rule.title, "version": rule.version, "status": rule.status, "concern": rule.concern,
-            "rank": rule.rank, "tests": len(rule.tests), "review_by": rule.review_by.isoformat(), "file": rule.file}  # fmt: skip
+    return {"id": rule.id, "title": rule.title, "version": rule.version, "status": rule.status,
+            "concern": rule.concern, "rank": rule.rank, "tests": len(rule.tests),
+            "review_by": rule.review_by.isoformat(), "file": rule.file}  # fmt: skip
 
 
 def _told(rule: Rule) -> dict[str, Any]:

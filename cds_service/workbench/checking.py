@@ -1,4 +1,4 @@
-"""Content checked as a whole or in part: the rules that could be read, and everything wrong, whether or not it loads."""
+"""Content checked, whether or not it loads: the rules that could be read, and everything wrong."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -11,8 +11,8 @@ from cds_service.reading import Lexicon, load_lexicon
 from cds_service.routing import Routing, load_routing
 from cds_service.rules.load import check_rules
 from cds_service.rules.rule import Names, Rule
-from cds_service.yaml_source import Sheet
 from cds_service.terminology import ValueSets, load_value_sets
+from cds_service.yaml_source import Sheet
 
 
 def check_content(path: Path | None, as_of: date) -> tuple[tuple[Rule, ...], tuple[Problem, ...]]:
@@ -29,6 +29,11 @@ def check_content(path: Path | None, as_of: date) -> tuple[tuple[Rule, ...], tup
         found = tuple(rule for rule in found if rule.file == str(given))
         problems = tuple(problem for problem in problems if problem.file == str(given))
     return found, problems
+
+
+def check_loaded(content: Content, as_of: date) -> tuple[tuple[Rule, ...], tuple[Problem, ...]]:
+    """As `check_content`, of content that is loaded already: its rules with their tests, and their problems."""
+    return check_rules(content.folder / "cards" / "rules", names_of(content), as_of=as_of)
 
 
 def read_names(folder: Path) -> Names:

@@ -27,13 +27,15 @@ def rules() -> None:
 @rules.command()
 @click.argument("path", type=_PATH, required=False)
 @click.option("--as-of", type=click.DateTime(formats=["%Y-%m-%d"]), help="Judge review dates on this day (today).")
-@click.option("--against", metavar="FOLDER|GIT", help="Also judge what changed since: a content folder, or a git commit.")
+@click.option(
+    "--against", metavar="FOLDER|GIT", help="Also judge what changed since: a content folder, or a git commit."
+)
 @terminal.AS_JSON
 def validate(path: Path | None, as_of: datetime | None, against: str | None, as_json: bool) -> None:
     """Check every rule under PATH (the shipped ones): all problems at once, each with its line.
 
-    With --against, a rule whose deciding or wording differs from that of a folder or of a git commit (such as HEAD) must
-    have a higher version, and may not jump from draft to active.
+    With --against, a rule whose deciding or wording differs from that of a content folder or of a git commit (such as
+    HEAD) must have a higher version, and may not jump from draft to active.
 
     Exit codes: 0 nothing wrong, 1 errors, 3 warnings alone.
     """

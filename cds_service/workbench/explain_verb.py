@@ -8,7 +8,6 @@ import click
 from rich.text import Text
 
 from cds_service.model import Case, Check, Outcome, Truth
-from cds_service.yaml_source import nearest
 from cds_service.workbench import terminal
 from cds_service.workbench.explaining import (
     WORDS,
@@ -22,6 +21,7 @@ from cds_service.workbench.explaining import (
     study_line,
 )
 from cds_service.workbench.situations import Explained, NoSuchCase, explained
+from cds_service.yaml_source import nearest
 
 _STYLES = {Truth.TRUE: "green", Truth.FALSE: "default", Truth.UNKNOWN: "yellow"}
 _PARTS = (("criterion", "criteria (all are to be met)"), ("exclusion", "exclusions (any one keeps it quiet)"),
@@ -47,8 +47,8 @@ def explain_case(
 ) -> None:
     """Say why each rule speaks or does not on CASE.
 
-    CASE is a base case of cards/cases, a chart of the demo, or a file with a recorded order-sign request. Nothing is read
-    from a network: what was not sent is shown as a gap.
+    CASE is a base case of cards/cases, a chart of the demo, or a file with a recorded order-sign request. Nothing is
+    read from a network: what was not sent is shown as a gap.
 
     Exit codes: 0 explained, 1 no such case or rule.
     """
@@ -66,8 +66,8 @@ def explain_case(
     if why_not is None:
         told = [(one, tuple(e for e in each if only is None or e.reached)) for one, each in told]
     if as_json:
-        terminal.say_json({"case": found.name, "unrecognised": list(found.unrecognised),
-                           "orders": [explanation_json(one, each, content.rules.digest) for one, each in told]})  # fmt: skip
+        orders = [explanation_json(one, each, content.rules.digest) for one, each in told]
+        terminal.say_json({"case": found.name, "unrecognised": list(found.unrecognised), "orders": orders})
         sys.exit(0)
     _show(found, told, content.rules.digest)
 
@@ -77,8 +77,8 @@ def _show(found: Explained, told: list[tuple[Case, tuple[Explanation, ...]]], di
         terminal.say(f"{words}: no value set of this content recognises this order, so no rule is asked")
     for case, each in told:
         terminal.say(f"{found.name}  at {case.as_of:%Y-%m-%d %H:%M} UTC  under rules {digest}", "bold")
-        for line in order_lines(case.order):
-            terminal.wrapped("order", line)
+        for place, line in enumerate(order_lines(case.order)):
+            terminal.wrapped("" if place else "order", line)
         terminal.wrapped("study", study_line(case.study, case))
         terminal.wrapped("report", report_line(case.report, case))
         terminal.wrapped("gaps", ", ".join(f"{gap.what} ({gap.why})" for gap in case.gaps) or "none")
@@ -107,20 +107,19 @@ def _show_rule(one: Explanation) -> None:
         if mine:
             terminal.say(f"   {title}", "dim")
         for check in mine:
-            _show_check(check, "" if role != "exclusion" or check.id in rule.own else "exclusions.yaml ")
+            _show_check(check, "" if role != "exclusion" or check.id in rule.own else "exclusions.yaml:")
 
 
 def _show_check(check: Check, file: str) -> None:
     line = Text("   ")
     line.append(f"{WORDS[check.truth]:<8}", style=_STYLES[check.truth])
     line.append(f"{check.id:<30} ", style="bold" if check.truth is not Truth.FALSE else "default")
-    line.append(f"{file}line {check.line}" if check.line else "", style="dim")
-    if check.truth is Truth.UNKNOWN and check.if_unknown:
-        line.append(f" if_unknown: {check.if_unknown}", style="yellow")
+    line.append(f"{file or 'line '}{check.line}" if check.line else "", style="dim")
     terminal.console().print(line)
     if check.finding is not None:
         terminal.wrapped("", f"   “{check.finding.quote}” ({check.finding.section})", "cyan")
-    if check.because:
-        terminal.wrapped("", f"   {check.because}", "dim")
+    unknown = check.truth is Truth.UNKNOWN and check.if_unknown
+    if because := "; ".join(filter(None, (check.because, f"if_unknown: {check.if_unknown}" if unknown else ""))):
+        terminal.wrapped("", f"   {because}", "yellow" if unknown else "dim")
     if check.gap is not None:
         terminal.wrapped("", f"   gap: {check.gap.what} ({check.gap.why})", "yellow")

@@ -1,4 +1,4 @@
-"""Why a rule spoke or did not: every line with its truth, what decided it, its quote and where it stands in the file."""
+"""Why a rule spoke or did not: every line with its truth, what decided it, its quote and its place in the file."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,7 +40,9 @@ def _explained(rule: Rule, case: Case, content: Content, woken: bool) -> Explana
     verdict = judge_rule(rule, case, content.routing)
     if not woken and rule.status not in ("draft", "retired"):
         verdict = Verdict(rule.id, rule.version, Outcome.NOT_INDICATED, rule.criteria[0].id, status=verdict.status)
-    return Explanation(rule, verdict, every_check(rule, case, content.routing), woken, _notes(rule, verdict, case, content))
+    return Explanation(
+        rule, verdict, every_check(rule, case, content.routing), woken, _notes(rule, verdict, case, content)
+    )
 
 
 def _notes(rule: Rule, verdict: Verdict, case: Case, content: Content) -> tuple[str, ...]:
@@ -112,8 +114,8 @@ def explanation_json(case: Case, found: tuple[Explanation, ...], digest: str) ->
 
 
 def _check_json(check: Check) -> dict[str, Any]:
-    return {"id": check.id, "role": check.role, "says": check.says, "truth": check.truth.value, "because": check.because,
-            "line": check.line, "if_unknown": check.if_unknown,
+    return {"id": check.id, "role": check.role, "says": check.says, "truth": check.truth.value,
+            "because": check.because, "line": check.line, "if_unknown": check.if_unknown,
             "gap": {"what": check.gap.what, "why": check.gap.why} if check.gap else None,
             "quote": check.finding.quote if check.finding else None,
             "section": check.finding.section if check.finding else None}  # fmt: skip

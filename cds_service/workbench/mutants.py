@@ -1,9 +1,9 @@
 """Mutants: one small wrong change of a rule at a time, to see whether a test of the catalogue notices it.
 
-Operators: drop a criterion, exclusion or condition of a warning; negate it; drop an alternative of `any_of`, one kind of
-several, or a word or code group of a list; turn a flag; move a threshold by one, both ways; flip `if_unknown`; drop
-`withhold_when`; take a global exclusion back in that a rule is exempt from; change whether a card may warn. A change that
-the loader refuses is no mutant.
+Operators: drop a criterion, exclusion or condition of a warning; negate it; drop an alternative of `any_of`, one kind
+of several, or a word or code group of a list; turn a flag; move a threshold by one, both ways; flip `if_unknown`; drop
+`withhold_when`; take a global exclusion back in that a rule is exempt from; change whether a card may warn. A change
+that the loader refuses is no mutant.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +40,9 @@ def mutants_of(root: Node) -> Iterator[Mutant]:
         if value is not None and isinstance(value.value, (int, float)):
             for step in (-1, 1):
                 moved = Node(value.value + step, value.line, value.column)
-                yield _changed(root, f"${name}: {value.value} -> {moved.value}", "", ("parameters", name, "value"), moved)
+                yield _changed(
+                    root, f"${name}: {value.value} -> {moved.value}", "", ("parameters", name, "value"), moved
+                )
     if isinstance(window := _plain(root, "window"), str) and not window.startswith("$"):
         for moved in _moved(root.value["window"]):
             yield _changed(root, f"window: {window} -> {moved.value}", "", ("window",), moved)
@@ -53,7 +55,9 @@ def mutants_of(root: Node) -> Iterator[Mutant]:
         turned = Node(not flag.value, flag.line, flag.column)
         yield _changed(root, f"irreversible: {str(turned.value).lower()}", "", ("irreversible",), turned)
     for place, item in enumerate(_items(root, "except_global")):
-        yield _changed(root, f"except_global: without {_plain(item, 'id')}", str(_plain(item, "id")), ("except_global", place))
+        yield _changed(
+            root, f"except_global: without {_plain(item, 'id')}", str(_plain(item, "id")), ("except_global", place)
+        )
     for name in LISTS:
         listed = _items(root, name)
         for place, line in enumerate(listed):

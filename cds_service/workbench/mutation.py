@@ -18,9 +18,9 @@ from cds_service.model import Truth
 from cds_service.rules.load import compile_exclusions, read_evidence, read_exclusions
 from cds_service.rules.rule import Answer, Criterion, Evidence, Facts, Names, Question, Rule, ruleset
 from cds_service.rules.rule_file import read_rule
-from cds_service.yaml_source import Node, Sheet, nearest, read_yaml
 from cds_service.workbench.mutants import Mutant, mutants_of
 from cds_service.workbench.trying import Prepared, codes_of, judge, prepare
+from cds_service.yaml_source import Node, Sheet, nearest, read_yaml
 
 EVERY_RULE = "exclusions"  # the rule name under which mutants of the global exclusions are told
 _INVERSE = {Truth.TRUE: Truth.FALSE, Truth.FALSE: Truth.TRUE, Truth.UNKNOWN: Truth.UNKNOWN}
@@ -61,7 +61,7 @@ def mutate(
     `only` names the rules whose mutants are made (`exclusions` for the global ones); `every` takes each n-th mutant
     alone, the same ones every time. Raises ValueError where a test fails before anything is changed.
     """
-    global _bench  # noqa: PLW0603  what forked processes inherit, instead of being sent it
+    global _bench
     cards = content.folder / "cards"
     codes = codes_of(content)
     prepared = {rule.id: tuple(prepare(rule, test, content, codes) for test in rule.tests) for rule in rules}
@@ -113,8 +113,8 @@ def _of_exclusions(bench: _Bench, share: int, shares: int, every: int) -> Iterat
             lines = compile_exclusions(mutant.tree, sheet, bench.names)
             if any(problem.severity == "error" for problem in sheet.problems):
                 continue
-        noticed = ((rule.id, _noticed(_touched(bench, rule, mutant, lines), _with_exclusions(rule, lines, bench.everywhere)))
-                   for rule in bench.rules)  # fmt: skip
+        changed = ((rule, _with_exclusions(rule, lines, bench.everywhere)) for rule in bench.rules)
+        noticed = ((rule.id, _noticed(_touched(bench, rule, mutant, lines), other)) for rule, other in changed)
         by = next((f"{id}: {name}" for id, name in noticed if name), "")
         yield Held(EVERY_RULE, mutant.id, str(path), mutant.at, by)
 
@@ -158,9 +158,11 @@ def _tree(file: str) -> Node:
 def _mutated(rule: Rule, mutant: Mutant, bench: _Bench) -> Rule | None:
     """The rule with the change, or None where the loader refuses it."""
     if mutant.tree is None:
-        return replace(rule, **{name: tuple(_negated(line) if line.id == mutant.line else line
-                                            for line in getattr(rule, name))
-                                for name in _OF[mutant.id.partition(".")[0]]})  # fmt: skip
+        changes: dict[str, Any] = {
+            name: tuple(_negated(line) if line.id == mutant.line else line for line in getattr(rule, name))
+            for name in _OF[mutant.id.partition(".")[0]]
+        }
+        return replace(rule, **changes)
     sheet = Sheet(rule.file)
     return read_rule(mutant.tree, sheet, rule.id, bench.names, bench.evidence, bench.everywhere, with_tests=False)
 
@@ -193,7 +195,9 @@ def _inverse(ask: Question) -> Question:
 
 def _likely(tests: Sequence[Prepared], line: str) -> Iterable[Prepared]:
     """The tests that name the line first: they are the likeliest to notice."""
-    return sorted(tests, key=lambda one: line not in (one.test.expect.get("because"), one.test.expect.get("info_because")))
+    return sorted(
+        tests, key=lambda one: line not in (one.test.expect.get("because"), one.test.expect.get("info_because"))
+    )
 
 
 def _noticed(tests: Iterable[Prepared], rule: Rule) -> str:
@@ -232,8 +236,8 @@ def explain_survivors(
     for (rule, mutant), (_, line) in listed.items():
         if stale and rule in tried and (rule, mutant) not in alive:
             near = nearest(mutant, [m for r, m in alive if r == rule])
-            problems.append(Problem(str(path), line, 3, "stale-survivor",
-                                    f"{rule}: '{mutant}' is noticed by a test, or is no mutant any more{near}"))  # fmt: skip
+            told_so = f"{rule}: '{mutant}' is noticed by a test, or is no mutant any more{near}"
+            problems.append(Problem(str(path), line, 3, "stale-survivor", told_so))
     return told, tuple(problems)
 
 

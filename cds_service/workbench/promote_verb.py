@@ -13,11 +13,11 @@ from typing import Any
 import click
 
 from cds_service.rules.rule import Rule
-from cds_service.yaml_source import Node, Sheet, nearest, read_yaml
 from cds_service.workbench import terminal
-from cds_service.workbench.checking import check_content
+from cds_service.workbench.checking import check_loaded
 from cds_service.workbench.trying import try_rules
 from cds_service.workbench.versions import deciding_digest
+from cds_service.yaml_source import Node, Sheet, nearest, read_yaml
 
 SILENT_AT_LEAST = timedelta(days=14)
 _NEXT = {"draft": "silent", "silent": "active"}
@@ -43,14 +43,14 @@ def promote_rule(
 ) -> None:
     """Move rule ID one rung up: draft to silent, or silent to active.
 
-    Its tests must hold. For active it must have been silent, as it is now, for two weeks; a back-test file and two named
-    sign-offs are recorded in the file. Status, version and changes are edited in place.
+    Its tests must hold. For active it must have been silent, as it is now, for two weeks; a back-test file and two
+    named sign-offs are recorded in the file. Status, version and changes are edited in place.
 
     Exit codes: 0 promoted, 1 refused; then every reason is told and nothing is written.
     """
     content = terminal.load_or_leave(folder)
     day = on.date() if on else date.today()  # noqa: DTZ011  the owner's calendar
-    found, _ = check_content(content.folder / "cards" / "rules", day)
+    found, _ = check_loaded(content, day)
     rule = next((rule for rule in found if rule.id == id), None)
     if rule is None:
         terminal.leave(f"there is no rule '{id}' that can be read{nearest(id, [r.id for r in found])}")
@@ -86,7 +86,9 @@ def _not_ready(root: Node, signers: tuple[str, ...], back_test: Path | None, day
     else:
         since = date.fromisoformat(str(silent[-1]["on"]))
         if day - since < SILENT_AT_LEAST:
-            reasons.append(f"silent since {since}: {SILENT_AT_LEAST.days} days are asked, {(day - since).days} have passed")
+            reasons.append(
+                f"silent since {since}: {SILENT_AT_LEAST.days} days are asked, {(day - since).days} have passed"
+            )
     if back_test is None:
         reasons.append("no back-test: give its file with --back-test")
     elif not back_test.read_bytes().strip():
@@ -131,7 +133,9 @@ def _quoted(text: str) -> str:
 
 def _set(lines: list[str], key: str, value: str) -> list[str]:
     """The value of a top-level key changed on its line; a comment behind it stays where it stood."""
-    found = re.compile(rf"^{key}:[ \t]*(?P<value>\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^#\n]*?)(?P<rest>[ \t]+#.*)?(?P<end>\r?\n|$)")
+    found = re.compile(
+        rf"^{key}:[ \t]*(?P<value>\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^#\n]*?)(?P<rest>[ \t]+#.*)?(?P<end>\r?\n|$)"
+    )
     for place, line in enumerate(lines):
         if match := found.match(line):
             rest = match["rest"] or ""

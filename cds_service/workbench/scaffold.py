@@ -9,7 +9,7 @@ import click
 
 from cds_service.content import Content, content_folder
 from cds_service.workbench import terminal
-from cds_service.workbench.checking import check_content
+from cds_service.workbench.checking import check_loaded
 from cds_service.workbench.trying import Trial, try_rules
 
 
@@ -23,21 +23,19 @@ class Start:
     finding: str
     speaks: str
     quiet: str
-    modality: str
     irreversible: str
 
 
 STARTS = {
     "spine": Start("lumbar-fusion", "spine-surgery: [fusion]", "knee-arthroplasty",
                    "about: [spinal-stenosis], assertion: [present], worst_severity: [mild, moderate]",
-                   "IMPRESSION: Moderate central canal stenosis at L4-L5.", "IMPRESSION: Normal study.",
-                   "[MR, CT]", "true"),
+                   "IMPRESSION: Moderate central canal stenosis at L4-L5.", "IMPRESSION: Normal study.", "true"),
     "staging": Start("colon-chemotherapy", "oncology-systemic-therapy: [systemic]", "tamoxifen",
                      "about: [metastasis], assertion: [present, uncertain]",
-                     "IMPRESSION: Liver metastasis in segment VI.", "IMPRESSION: Normal study.", "[CT, MR, PT]", "false"),
+                     "IMPRESSION: Liver metastasis in segment VI.", "IMPRESSION: Normal study.", "false"),
     "lesion": Start("kidney-mass", "high-stakes-surgery: [kidney]", "knee-arthroplasty",
                     "about: [lesion, malignancy], assertion: [present, uncertain]",
-                    "IMPRESSION: Suspicious mass in the left kidney.", "IMPRESSION: Normal study.", "[CT, MR]", "true"),
+                    "IMPRESSION: Suspicious mass in the left kidney.", "IMPRESSION: Normal study.", "true"),
 }  # fmt: skip
 
 _TEMPLATE = """\
@@ -107,7 +105,9 @@ changes:
 
 @click.command(name="new")
 @click.argument("id")
-@click.option("--concern", default="spine", show_default=True, type=click.Choice(sorted(STARTS)), help="What it is about.")
+@click.option(
+    "--concern", default="spine", show_default=True, type=click.Choice(sorted(STARTS)), help="What it is about."
+)
 @click.option("--title", help="One line that says when it speaks.")
 @terminal.CONTENT
 @terminal.AS_JSON
@@ -153,8 +153,9 @@ def _settled(
 
 
 def _tried(path: Path, id: str, today: date, content: Content) -> tuple[list[Trial], list[str]]:
-    found, problems = check_content(path, today)
-    return list(try_rules([rule for rule in found if rule.id == id], content)), [str(problem) for problem in problems]
+    found, problems = check_loaded(content, today)
+    mine = [str(problem) for problem in problems if problem.file == str(path)]
+    return list(try_rules([rule for rule in found if rule.id == id], content)), mine
 
 
 def _text(id: str, concern: str, title: str, today: date, also: tuple[list[str], ...] = ((), (), ())) -> str:  # type: ignore[assignment]  # empty is empty

@@ -11,11 +11,11 @@ from cds_service.demo.charts import find_chart, load_charts
 from cds_service.demo.hook_request import hook_request
 from cds_service.errors import BadRequest
 from cds_service.model import Case, HookRequest, PastCard
-from cds_service.yaml_source import nearest
 from cds_service.service import read_case
 from cds_service.web.order_sign import read_order_sign, request_of
 from cds_service.workbench.base_cases import read_plain, situation
 from cds_service.workbench.trying import codes_of
+from cds_service.yaml_source import nearest
 
 _INSTANCE = "00000000-0000-4000-8000-000000000000"
 

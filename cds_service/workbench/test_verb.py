@@ -13,11 +13,11 @@ from rich.text import Text
 from cds_service.content import Content
 from cds_service.errors import Problem
 from cds_service.rules.rule import Rule
-from cds_service.yaml_source import nearest
 from cds_service.workbench import terminal
-from cds_service.workbench.checking import check_content, names_of
+from cds_service.workbench.checking import check_loaded, names_of
 from cds_service.workbench.mutation import EVERY_RULE, Held, explain_survivors, mutate, read_survivors, totals
 from cds_service.workbench.trying import Trial, try_rules
+from cds_service.yaml_source import nearest
 
 AT_LEAST = 0.95  # the share of mutants that tests are to notice
 
@@ -25,7 +25,9 @@ AT_LEAST = 0.95  # the share of mutants that tests are to notice
 @click.command(name="test")
 @click.argument("id", required=False)
 @click.option("-k", "named", metavar="WORDS", help="Only tests whose name holds these words.")
-@click.option("--mutate", "mutating", is_flag=True, help="Also change each rule a little and see whether a test notices.")
+@click.option(
+    "--mutate", "mutating", is_flag=True, help="Also change each rule a little and see whether a test notices."
+)
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="With --mutate: each n-th change.")
 @click.option("--jobs", default=0, type=click.IntRange(0), help="With --mutate: processes (one for each core).")
 @terminal.CONTENT
@@ -35,15 +37,15 @@ def try_tests(
 ) -> None:
     """Try the inline tests of rule ID (of every rule): from report text to verdict.
 
-    With --mutate, one line of a rule at a time is dropped, negated, or moved by one; ID may then also be `exclusions`, the
-    exclusions of every rule. A change that no test notices survives; cards/survivors.yaml lists the ones that may, with
-    the reason.
+    With --mutate, one line of a rule at a time is dropped, negated, or moved by one; ID may then also be `exclusions`,
+    the exclusions of every rule. A change that no test notices survives; cards/survivors.yaml lists the ones that may,
+    with the reason.
 
     Exit codes: 0 all held; 1 a test failed, there was none to try, under 95 % of the changes were noticed, or a listed
     survivor is none any more; 3 a change survived that is not listed.
     """
     content = terminal.load_or_leave(folder)
-    found, problems = check_content(content.folder / "cards" / "rules", date.today())  # noqa: DTZ011  the owner's calendar
+    found, problems = check_loaded(content, date.today())  # noqa: DTZ011  the owner's calendar
     known = [rule.id for rule in found]
     if id is not None and id not in known and not (mutating and id == EVERY_RULE):
         terminal.show_problems([problem for problem in problems if problem.severity == "error"])
@@ -81,9 +83,7 @@ def _mutate(
     return told, (*wrong, *noted)
 
 
-def _as_json(
-    trials: Sequence[Trial], held: Sequence[Held], noted: Sequence[Problem], mutating: bool
-) -> dict[str, Any]:
+def _as_json(trials: Sequence[Trial], held: Sequence[Held], noted: Sequence[Problem], mutating: bool) -> dict[str, Any]:
     each = [{"rule": t.rule, "name": t.test.name, "line": t.test.line, "wrong": list(t.wrong)} for t in trials]
     told: dict[str, Any] = {"tried": len(trials), "failed": sum(bool(t.wrong) for t in trials), "tests": each}
     if mutating:
@@ -96,7 +96,9 @@ def _as_json(
 
 def _show_mutants(held: Sequence[Held], noted: Sequence[Problem]) -> None:
     terminal.show_problems(noted)
-    rows = terminal.table("changes of", "made", "noticed", "survive", "listed", right=("made", "noticed", "survive", "listed"))
+    rows = terminal.table(
+        "changes of", "made", "noticed", "survive", "listed", right=("made", "noticed", "survive", "listed")
+    )
     for name in dict.fromkeys(one.rule for one in held):
         mine = [one for one in held if one.rule == name]
         counted, listed = totals(mine), sum(bool(one.why) for one in mine if not one.by)

@@ -55,8 +55,8 @@ def _compared(file: str, now: Node, before: Node | None, against: str) -> Iterab
     version, old = now.value["version"], str(before.value["version"].value)
     if deciding_digest(now) != deciding_digest(before) and _order(str(version.value)) <= _order(old):
         changed = ", ".join(sorted(_changed(now, before)))
-        yield Problem(file, version.line, version.column, "version-not-bumped",
-                      f"{changed} differ from {against}, and the version is still {version.value} (was {old})")  # fmt: skip
+        told = f"{changed} differ from {against}, and the version is still {version.value} (was {old})"
+        yield Problem(file, version.line, version.column, "version-not-bumped", told)
 
 
 def _changed(now: Node, before: Node) -> set[str]:
@@ -84,10 +84,10 @@ def _before(path: Path, against: str) -> Node | None:
 
 def _of_git(path: Path, commit: str) -> str:
     """The file as it was in a commit; "" where it was not yet there."""
+
     def git(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603  fixed words; the commit is handed on as one argument, after a check
-            ["git", "-C", str(path.parent), *words], capture_output=True, text=True, check=False  # noqa: S607  git of the path
-        )
+        command = ["git", "-C", str(path.parent), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  no shell, words checked
 
     if commit.startswith("-") or git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").returncode != 0:
         raise LookupError(f"'{commit}' is no folder, and no git commit that {path.parent} knows")

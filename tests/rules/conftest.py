@@ -9,7 +9,7 @@ import pytest
 from cds_service.content import Content
 from cds_service.errors import Problem
 from cds_service.rules import Names, check_rules
-from cds_service.workbench.commands import names_of
+from cds_service.workbench.checking import names_of
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from cds_service.content import Content
-from cds_service.workbench.commands import editor_schemas, rules
+from cds_service.workbench.commands import rules
+from cds_service.workbench.schema_verb import editor_schemas
 
 
 def run(*arguments: str) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from cds_service.rules import Names, check_rules, load_rules
 
 Break = Callable[..., list[Problem]]
 
+HARD = "Notwithstanding previously communicated considerations, reconsideration necessitates documentation"
 BREAKS = [
     ("title: Spinal", "titel: Spinal", "unknown-key", "did you mean 'title'"),
     ("title: Spinal", "# title: Spinal", "missing-field", "'title'"),
@@ -40,6 +41,13 @@ BREAKS = [
     ("subspecialty: neuroradiology", "subspecialty: neuroradiolgy", "unknown-subspecialtie", "neuroradiology"),
     ("doneReread", "doneRead", "unknown-override-reason", "doneReread"),
     ("modality: [MR, CT]", "modality: [MRI, CT]", "bad-value", "did you mean 'MR'"),
+    ("consider a second read of the {study}", "consider a second read", "basis-not-shown", "{study}"),
+    ("why: \"Fusion cannot", "why: \"The images were analysed. Fusion cannot", "claims-pixels", "never pixels"),
+    ("why: \"Fusion cannot", "why: \"An 18 % chance. Fusion cannot", "patient-probability", "this patient"),
+    ("why: \"Fusion cannot", "why: \"Do it immediately. Fusion cannot", "time-critical", "immediately"),
+    ("[doneReread, noChange]", "[doneReread]", "no-way-to-decline", "two reasons"),
+    ("card:\n", "card:\n  indicator: critical\n", "critical-indicator", "critical"),
+    ("why: \"Fusion cannot", f"why: \"{HARD}. Fusion cannot", "reading-grade", "10"),
     ("changes: {1.0.0", "changes: {0.9.0", "no-change-note", "1.0.0"),
     ("    study: {modality", "    studdy: {modality", "unknown-key", "did you mean 'study'"),
     ("    any_of:\n", "    any_of:\n      - any_of: []\n", "bad-value", "one level deep"),
@@ -139,3 +147,58 @@ def test_what_is_no_rule_is_said_to_be_none(cards: Path, names: Names, text: str
     """Broken YAML, an empty file or a list end in problems, never in an exception."""
     (cards / "rules/other.yaml").write_text(text)
     assert [p for p in check_rules(cards / "rules", names)[1] if p.file.endswith("other.yaml")]
+
+
+UNSATISFIABLE = [
+    ("disc replacement]}}\n", "disc replacement]}, status: [completed]}\n", "draft or active"),
+    ("disc replacement]}}\n", "disc replacement]}, priority: [stat]}\n", "x1-emergency"),
+    ("disc replacement]}}\n", "disc replacement]}, start_within: 24 h}\n", "x9-lead-time"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "says"), UNSATISFIABLE)
+def test_a_rule_that_can_never_speak_is_refused(broken: Break, old: str, new: str, says: str) -> None:
+    """What it asks for, every rule excludes, or no order at signing has: said at its line, without trying a case."""
+    (problem,) = [p for p in broken(old, new) if p.code == "unsatisfiable"]
+    assert says in problem.message
+    assert problem.line > 1
+
+
+def test_an_exclusion_that_takes_back_a_criterion_is_unsatisfiable(broken: Break) -> None:
+    """A line that excludes exactly what a criterion asks for, or every code of the rule, leaves nothing to speak on."""
+    study = "study: {modality: [MR, CT], region: same-as-order}"
+    line = "exclusions:\n  - {id: twice, says: As the criterion., if_unknown: proceed, " + study + "}\n"
+    assert "unsatisfiable" in {p.code for p in broken("exclusions:\n", line)}
+    codes = "{in: {spine-surgery: [fusion, disc replacement, decompression]}}"
+    line = "exclusions:\n  - {id: all, says: Every code., if_unknown: proceed, order: " + codes + "}\n"
+    assert "it excludes every code that the rule is about" in {p.message for p in broken("exclusions:\n", line)}
+
+
+def test_a_rule_about_the_order_alone_is_over_broad(broken: Break, cards: Path, names: Names) -> None:
+    """A lint, for every such order would bring a card; a file silences it with a reason in words, and only then."""
+    path = cards / "rules/small-fusion.yaml"
+    text = path.read_text()
+    start, end = text.index("  - id: spine-study"), text.index("exclusions:")
+    path.write_text(text[:start] + text[end:])
+    assert "over-broad" in {p.code for p in check_rules(cards / "rules", names)[1]}
+    assert "over-broad" not in {p.code for p in broken("changes:", SILENCED + "Tried on every order.}\nchanges:")}
+    weak = {p.code for p in broken("Tried on every order.", "ok")}
+    assert {"over-broad", "silencing-without-reason"} <= weak
+
+
+SILENCED = "silence:\n  - {lint: over-broad, why: "
+
+
+def test_an_error_cannot_be_silenced(broken: Break) -> None:
+    """Only lints can be set aside."""
+    problems = broken("changes:", "silence:\n  - {lint: unknown-slot, why: I would like to.}\nchanges:")
+    assert any(p.code == "bad-value" and "unknown-slot" in p.message for p in problems)
+
+
+def test_the_scaffolds_words_are_no_reason(broken: Break) -> None:
+    """A rule that is decided may not stand on words that are still to be written, nor without known false positives."""
+    assert "placeholder" in {p.code for p in broken("rationale: ", "rationale: TODO ")}
+    assert "no-known-false-positives" in {p.code for p in broken(FALSE_POSITIVES, "known_false_positives: []")}
+
+
+FALSE_POSITIVES = "known_false_positives: [All of them.]"

@@ -9,7 +9,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from cds_service.content import Content, content_folder, load_content
 from cds_service.rules.rule import InlineTest, Rule
 from cds_service.workbench.base_cases import read_plain
-from cds_service.workbench.commands import check_content
+from cds_service.workbench.checking import check_content
 from cds_service.workbench.resources import Codes
 from cds_service.workbench.trying import build, try_rules
 
