@@ -52,8 +52,7 @@ def every_check(rule: Rule, case: Case, routing: Router) -> tuple[Check, ...]:
     In the order of the file's parts: criteria, exclusions, warning conditions, then what explains the operation. A line
     that raises is unknown, because of the exception's type.
     """
-    region = _lesion_region(case) if rule.by_lesion else None
-    facts = Facts(case, rule, _route(rule, case, routing, region))
+    facts = facts_of(rule, case, routing)
     lines = (*rule.criteria, *rule.early, *rule.late, *rule.warns_when, *rule.disagrees_when, *rule.explained_by)
     checks: dict[tuple[str, str], Check] = {}
     for line in lines:
@@ -63,6 +62,11 @@ def every_check(rule: Rule, case: Case, routing: Router) -> tuple[Check, ...]:
             check = Check(line.id, line.says, UNKNOWN, line.role, f"failed: {type(error).__name__}", line=line.line)
         checks.setdefault((line.role, line.id), check)
     return tuple(checks.values())
+
+
+def facts_of(rule: Rule, case: Case, routing: Router) -> Facts:
+    """One read case as one rule sees it."""
+    return Facts(case, rule, _route(rule, case, routing, _lesion_region(case) if rule.by_lesion else None))
 
 
 def judge_rule(rule: Rule, case: Case, routing: Router) -> Verdict:

@@ -1,11 +1,12 @@
 """Why a rule spoke or did not: every line with its truth, what decided it, its quote and its place in the file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from cds_service.cards import not_offered
 from cds_service.content import Content
-from cds_service.model import Case, Check, Order, Outcome, Report, Study, Truth, Verdict
+from cds_service.model import Case, Check, Decision, Order, Outcome, Report, Study, Truth, Verdict
 from cds_service.rules.deciding import every_check, judge_rule
 from cds_service.rules.rule import Rule
 
@@ -53,11 +54,10 @@ def _notes(rule: Rule, verdict: Verdict, case: Case, content: Content) -> tuple[
         notes.append("the rule is silent: it is decided and logged, and shows no card")
     elif verdict.status == "silent":
         notes.append(f"the review was due on {rule.review_by}: until it is done the rule is silent")
-    to = content.routing.route(case.order, case.study, rule.route)
-    if to is None:
-        notes.append("no subspecialty is known for this order, so no second read can be offered")
-    elif content.words.site.offer(to.id) is None:
-        notes.append(f"the site does not offer a second read by {to.label}: no card")
+    if verdict.outcome is Outcome.INDICATED:
+        told = Decision(case, (replace(verdict, status="active"),), content.rules.digest)
+        for subspecialty in not_offered((told,), content.rules.speech, content.words):
+            notes.append(f"the site offers no second read by {subspecialty}: no card")
     return tuple(notes)
 
 

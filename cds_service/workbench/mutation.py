@@ -15,6 +15,7 @@ from typing import Any
 from cds_service.content import Content
 from cds_service.errors import Problem
 from cds_service.model import Truth
+from cds_service.rules.deciding import facts_of
 from cds_service.rules.load import compile_exclusions, read_evidence, read_exclusions
 from cds_service.rules.rule import Answer, Criterion, Evidence, Facts, Names, Question, Rule, ruleset
 from cds_service.rules.rule_file import read_rule
@@ -136,8 +137,7 @@ def _weighs(line: Criterion | None, one: Prepared, rule: Rule, bench: _Bench) ->
     case = next((case for case in one.cases if case.order.reference == one.order), None)
     if line is None or case is None:
         return ""
-    to = bench.content.routing.route(case.order, case.study, rule.route)
-    check = line.check(Facts(case, rule, frozenset((to.id, *to.or_)) if to else frozenset()))
+    check = line.check(facts_of(rule, case, bench.content.routing))
     if check.truth is Truth.TRUE:
         return "excluded"
     return "withheld" if check.truth is Truth.UNKNOWN and check.if_unknown == "withhold" else ""
