@@ -69,7 +69,7 @@ clean: ## Remove all that was installed or built here
 
 .PHONY: .programs
 .programs: .python
-	@scripts/need chromium=chromium npm=npm
+	@scripts/need chromium=chromium npm=npm '/usr/lib/postgresql/*/bin/initdb=postgresql'
 
 $(VENV)/.stamp: pyproject.toml | .python
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

@@ -18,7 +18,7 @@ from cds_service.auth import Keys, authenticate, load_keys
 from cds_service.config import Settings, check_settings
 from cds_service.content import Content, content_folder, load_content
 from cds_service.gather import Deadline, FhirReader
-from cds_service.ledger import Ledger, ledger_key, open_ledger
+from cds_service.ledger import Ledger, ledger_keys, open_ledger
 from cds_service.model import AuthenticatedClient, Card, HookRequest
 from cds_service.outbound import Allowlist
 from cds_service.outbound.connections import guarded_session
@@ -55,8 +55,8 @@ def load_settings_content(settings: Settings) -> Content:
 
 def open_settings_ledger(settings: Settings, clock: Callable[[], datetime] = _now) -> Ledger:
     """The ledger that the settings name; raises `SettingsError` or `LedgerUnavailable`."""
-    key = ledger_key(settings.ledger_key, settings.ledger_key_file)
-    return open_ledger(settings.database_url, key, clock=clock, on_loss=count_ledger_loss)
+    keys = ledger_keys(settings.ledger_key, settings.ledger_key_file)
+    return open_ledger(settings.database_url, keys, clock=clock, on_loss=count_ledger_loss)
 
 
 def create_app(

@@ -54,7 +54,7 @@ def check_settings(settings: Settings) -> Settings:
                 )
         if settings.demo:
             raise SettingsError(f"{PREFIX}DEMO=true needs {PREFIX}AUTH=off: the demo EHR has no keys")
-    if settings.ledger_key is not None and len(settings.ledger_key) < 32:
+    if settings.ledger_key is not None and any(len(key) < 32 for key in settings.ledger_key.split() or [""]):
         raise SettingsError(f"{PREFIX}LEDGER_KEY: at least 32 characters are expected")
     return settings
 

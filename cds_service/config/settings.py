@@ -173,8 +173,19 @@ class Settings:
         default="sqlite:///second-read.db",
         metadata=_about(
             text,
-            "Where decisions, cards and feedback are recorded, as an SQLAlchemy URL. SQLite suits one machine.",
-            "sqlite:////var/lib/second-read/ledger.db",
+            "Where decisions, cards and feedback are recorded, as an SQLAlchemy URL. SQLite suits one machine;"
+            " PostgreSQL, when several serve, needs the extra `postgresql` installed.",
+            "postgresql://second_read@db.hospital.example/second_read",
+        ),
+    )
+    retention_days: int = field(
+        default=2192,
+        metadata=_about(
+            whole(100, 36_525),
+            "How long the ledger keeps what was recorded. `second-read ledger prune`, run by the system's scheduler,"
+            " removes what is older, whole sealed segments at a time. The default is six years; cool-downs need 90"
+            " days.",
+            "2192",
         ),
     )
     ledger_key: str | None = field(
@@ -182,8 +193,9 @@ class Settings:
         repr=False,
         metadata=_about(
             text,
-            "Secret with which patient identifiers are masked in the ledger; at least 32 characters. Prefer"
-            " `ledger_key_file`: the environment of a process is easier to read than a file.",
+            "Secret with which patient identifiers are masked, columns encrypted and checkpoints signed in the"
+            " ledger; at least 32 characters. Several, separated by blanks, are the current one and those it replaced."
+            " Prefer `ledger_key_file`: the environment of a process is easier to read than a file.",
             "(64 hexadecimal digits)",
         ),
     )

@@ -15,7 +15,7 @@ import orjson
 
 from cds_service.errors import LedgerUnavailable
 from cds_service.ledger import past, rows
-from cds_service.ledger.keys import normal_patient
+from cds_service.ledger.keys import Keyring, normal_patient
 from cds_service.ledger.patients import Patients
 from cds_service.ledger.rows import Call, CallCard, Row
 from cds_service.ledger.store import TOLD_OF_A_VERDICT, UNAVAILABLE, Store
@@ -38,11 +38,17 @@ class Ledger:
     """
 
     def __init__(
-        self, store: Store, key: bytes, *, clock: Callable[[], datetime], on_loss: Callable[[int], None] | None = None
+        self,
+        store: Store,
+        keys: Keyring,
+        *,
+        clock: Callable[[], datetime],
+        on_loss: Callable[[int], None] | None = None,
     ) -> None:
         self.losses = 0
         self._store = store
-        self._key = key
+        self._keys = keys
+        self._key = keys.current
         self._clock = clock
         self._on_loss = on_loss
         self._process = os.getpid()
@@ -91,7 +97,7 @@ class Ledger:
         """
         self._check()
         name, now = rows.client_name(client), self._clock()
-        asked = Asked(tuple(rows.feedback_row(self._key, name, item, now) for item in items))
+        asked = Asked(tuple(rows.feedback_row(self._keys, name, item, now) for item in items))
         if not self._writer.ask(asked, ANSWER_SECONDS):
             raise LedgerUnavailable("the ledger did not answer in time")
         if asked.problem:
@@ -114,22 +120,34 @@ class Ledger:
             with self._lock:
                 cards = tuple(self._on_the_way.get(whose, {}).values())
             waiting += [past.on_the_way(card, key=self._key, client=name) for card in cards]
-        patient = rows.patient_hash(self._key, name, patient_id)
-        if not waiting and not self._patients.may_have_cards(patient):
+        known = [
+            patient
+            for key in self._keys.all
+            if self._patients.may_have_cards(patient := rows.patient_hash(key, name, patient_id))
+        ]
+        if not waiting and not known:
             return ()
         since = rows.instant(self._clock() - MEMORY)
-        found = self._store.read(self._store.history, {"patient": patient, "since": since})
+        found = [
+            row
+            for patient in known or [rows.patient_hash(self._key, name, patient_id)]
+            for row in self._store.read(self._store.history, {"patient": patient, "since": since})
+        ]
         if not found and not waiting:
             return ()
         # Arrived rows stand last and replace the same card on the way, because only they can carry feedback.
-        return past.past_cards([*waiting, *found], key=self._key, client=name, studies=studies, orders=orders)
+        return past.past_cards([*waiting, *found], keys=self._keys.all, client=name, studies=studies, orders=orders)
 
     # --- for those who look at it ------------------------------------------------------------------------------------
 
     def verdicts(self, hook_instance: str) -> list[dict[str, Any]]:
         """Every verdict of the last call of that hook instance, in the order decided; `checks` with their truth."""
         self.flush()
-        found = self._store.read(self._store.verdicts, {"hook": rows.hook_hash(self._key, hook_instance)})
+        found = next(
+            filter(None, (self._store.read(self._store.verdicts, {"hook": rows.hook_hash(key, hook_instance)})
+                          for key in self._keys.all)),
+            [],
+        )  # fmt: skip
         told = [dict(zip(TOLD_OF_A_VERDICT, row, strict=True)) for row in found]
         return [row | {"checks": orjson.loads(row["checks"])} for row in told]
 
@@ -161,6 +179,7 @@ class Ledger:
         atexit.unregister(self.close)
         if self._writer.stop(2 * ANSWER_SECONDS):
             self._settle((), (Asked(),))
+            self._seal(always=True)
             self._store.close()
 
     # --- the writer's side --------------------------------------------------------------------------------------------
@@ -168,6 +187,7 @@ class Ledger:
     def _settle(self, calls: Sequence[Call], asked: Sequence[Asked]) -> None:
         """Write one batch: first the calls, so that feedback finds its card, then the feedback, durably."""
         problem: str | None = "the ledger could not be written"
+        self._seal()  # first, so that a segment ends with its day
         try:
             self._write_calls(calls, counts=self._due_counts(now=bool(asked)))
             problem = self._write_feedback([row for one in asked for row in one.rows])
@@ -186,14 +206,14 @@ class Ledger:
         written: list[rows.Written] = []
         for call in calls:
             try:
-                written.append(rows.written(self._key, call))
+                written.append(rows.written(self._keys, call))
             except Exception as error:  # noqa: BLE001 - one odd call must not cost the others of its batch
                 log.warning("ledger: a call could not be written down: %s", type(error).__name__)
                 self._lose(1)
         if not written and not counts:
             return
         try:
-            with self._store.writing("quick") as insert:
+            with self._store.writing("quick", rows.instant(self._clock())) as insert:
                 insert("calls", [one.call for one in written])
                 insert("verdicts", [row for one in written for row in one.verdicts])
                 insert("cards", [row for one in written for row in one.cards])
@@ -215,7 +235,7 @@ class Ledger:
         try:
             for row in feedback:
                 row["patient_hash"] = self._store.patient_hash_of(row["card"], row["client"])
-            with self._store.writing("durable") as insert:
+            with self._store.writing("durable", rows.instant(self._clock())) as insert:
                 insert("feedback", feedback)
                 insert("feedback_arrivals", feedback)
             self._failing = False
@@ -224,6 +244,13 @@ class Ledger:
             self._failing = True
             return f"the ledger could not be written: {type(error).__name__}"
         return None
+
+    def _seal(self, *, always: bool = False) -> None:
+        """Sign what has gathered; what could not be signed now is signed with the next."""
+        try:
+            self._store.seal_if_due(rows.instant(self._clock()), always=always)
+        except UNAVAILABLE as error:
+            log.warning("ledger: no checkpoint was written: %s", type(error).__name__)
 
     def _due_counts(self, *, now: bool) -> dict[tuple[str, datetime], int]:
         if not self._irrelevant or not (now or time.monotonic() - self._counted_at >= TICK_SECONDS):
@@ -284,7 +311,11 @@ class Ledger:
 
 
 def open_ledger(
-    url: str, key: bytes, *, clock: Callable[[], datetime] | None = None, on_loss: Callable[[int], None] | None = None
+    url: str,
+    keys: Keyring,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    on_loss: Callable[[int], None] | None = None,
 ) -> Ledger:
     """Open, on first use make, the ledger at `url`; `SettingsError` or `LedgerUnavailable` if that is impossible."""
-    return Ledger(Store(url, key), key, clock=clock or (lambda: datetime.now(UTC)), on_loss=on_loss)
+    return Ledger(Store(url, keys), keys, clock=clock or (lambda: datetime.now(UTC)), on_loss=on_loss)

@@ -35,7 +35,7 @@ def on_the_way(card: CallCard, *, key: bytes, client: str) -> Returned:
 
 
 def past_cards(
-    found: Iterable[Sequence[Any]], *, key: bytes, client: str, studies: Sequence[str], orders: Sequence[str]
+    found: Iterable[Sequence[Any]], *, keys: Sequence[bytes], client: str, studies: Sequence[str], orders: Sequence[str]
 ) -> tuple[PastCard, ...]:
     """The newest first, one for each card; `study` and `order` as the caller spelled them, None where it named others.
 
@@ -50,8 +50,8 @@ def past_cards(
             strongest[row.uuid] = row
     if not strongest:
         return ()
-    study_names = {reference_hash(key, "study", client, reference): reference for reference in reversed(studies)}
-    order_names = {reference_hash(key, "order", client, reference): reference for reference in reversed(orders)}
+    study_names = _names(keys, "study", client, studies)
+    order_names = _names(keys, "order", client, orders)
     rows = sorted(strongest.values(), key=lambda row: (row.returned_at, row.uuid), reverse=True)
     return tuple(
         PastCard(
@@ -66,6 +66,11 @@ def past_cards(
         )
         for row in rows
     )
+
+
+def _names(keys: Sequence[bytes], kind: str, client: str, references: Sequence[str]) -> dict[str, str]:
+    """What each hash stands for, under whichever key it was made; of several spellings the first holds."""
+    return {reference_hash(key, kind, client, each): each for key in keys for each in reversed(references)}
 
 
 def _weight(row: Returned) -> tuple[int, str, str]:

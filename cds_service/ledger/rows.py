@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cds_service.ledger.keys import keyed_hash, normal_patient, normal_reference
+from cds_service.ledger.keys import Keyring, keyed_hash, normal_patient, normal_reference
 from cds_service.model import (
     AuthenticatedClient,
     Card,
@@ -33,6 +33,7 @@ LONGEST_SENTENCE = 300
 LONGEST_CODE = 200
 MOST_PLAIN_CHECKS = 10_000
 _plain_checks: dict[str, str] = {}
+USER_KIND = re.compile(r"Practitioner|PractitionerRole|Patient|RelatedPerson")
 SLUG = re.compile(r"[a-z0-9][a-z0-9:._-]{0,63}")
 ERROR_NAME = re.compile(r"[A-Z][A-Za-z]{0,60}(?:Error|Exception|Timeout)")
 
@@ -42,6 +43,8 @@ class CallOrder(NamedTuple):
 
     order: str
     study: str | None
+    kind: str
+    code: str
     recognised_by: str
     linked_by: str
     verdicts: tuple[Verdict, ...]
@@ -73,6 +76,9 @@ class Call(NamedTuple):
     orders: tuple[CallOrder, ...]
     cards: tuple[CallCard, ...]
     millis: tuple[tuple[str, float], ...]
+    encounter_id: str | None = None
+    user: str = ""
+    location: str | None = None
 
 
 def instant(moment: datetime) -> str:
@@ -116,7 +122,9 @@ def keep(
         CallOrder(
             order=decision.case.order.reference,
             study=decision.case.study.reference if decision.case.study else None,
-            recognised_by=decision.case.order.members[0].matched_by if decision.case.order.members else "",
+            kind=decision.case.order.kind,
+            code=f"{member.system}|{member.code}" if (member := next(iter(decision.case.order.members), None)) else "",
+            recognised_by=member.matched_by if member else "",
             linked_by=f"{link.rung} {link.report_rung}".strip() if (link := decision.case.link) else "",
             verdicts=decision.verdicts,
             gaps=decision.case.gaps,
@@ -125,7 +133,18 @@ def keep(
         for decision in decisions
     )
     kept = tuple([keep_card(card, decisions, at) for card in cards])
-    return Call(call, request.hook_instance, request.patient_id, client, at, orders, kept, tuple(millis.items()))
+    return Call(
+        call,
+        request.hook_instance,
+        request.patient_id,
+        client,
+        at,
+        orders,
+        kept,
+        tuple(millis.items()),
+        encounter_id=request.encounter_id,
+        user=request.user_id,
+    )
 
 
 def keep_card(card: Card, decisions: Sequence[Decision], at: datetime) -> CallCard:
@@ -154,8 +173,9 @@ class Written(NamedTuple):
     cards: list[Row]
 
 
-def written(key: bytes, call: Call) -> Written:
+def written(keys: Keyring, call: Call) -> Written:
     """The rows of one call, its verdicts and its cards; done on the writer's thread."""
+    key = keys.current
     day = call.at.astimezone(UTC).date().isoformat()
     hook = hook_hash(key, call.hook_instance)
     hashes: dict[tuple[str, str | None], str | None] = {("study", None): None}
@@ -184,6 +204,8 @@ def written(key: bytes, call: Call) -> Written:
             "linked_by": order.linked_by,
             "checks": "[" + ",".join([_check(check) for check in verdict.checks]) + "]",
             "digest": order.digest,
+            "kind": order.kind,
+            "code": order.code or None,
         }
         for position, order in enumerate(call.orders)
         for verdict in order.verdicts
@@ -218,6 +240,11 @@ def written(key: bytes, call: Call) -> Written:
         "gaps": orjson.dumps(gaps).decode() if gaps else "{}",
         "millis": orjson.dumps({stage: round(value, 3) for stage, value in call.millis}).decode(),
         "digest": call.orders[0].digest if call.orders else "",
+        "encounter_hash": hashed("encounter", f"Encounter/{call.encounter_id}") if call.encounter_id else None,
+        "user_kind": _user_kind(call.user),
+        "user_hash": hashed("user", call.user) if call.user else None,
+        "user_sealed": keys.seal(call.user, "calls.user"),
+        "location_sealed": keys.seal(call.location, "calls.location"),
     }
     return Written(row, verdicts, cards)
 
@@ -260,14 +287,22 @@ def _gap_place(gap: Gap) -> str:
     return place if len(place) <= LONGEST_SENTENCE and place.isalnum() else "other"
 
 
-def feedback_row(key: bytes, client: str, item: Feedback, received: datetime) -> Row:
+def _user_kind(user: str) -> str | None:
+    """The resource type of a user, which says in what role somebody signs; nothing of who it is."""
+    kind = normal_reference(user).split("/", 1)[0]
+    return kind if USER_KIND.fullmatch(kind) else None
+
+
+def feedback_row(keys: Keyring, client: str, item: Feedback, received: datetime) -> Row:
     """The row of one feedback item; its digest makes a repetition recognisable, `patient_hash` is added in writing."""
     at = instant(item.at)
     suggestions = orjson.dumps(item.suggestions).decode()
     reason = (item.reason_code or "")[:LONGEST_CODE]
     system = (item.reason_system or "")[:LONGEST_CODE]
     return {
-        "digest": keyed_hash(key, "feedback", client, item.card, item.outcome, at, suggestions, reason, system),
+        "digest": keyed_hash(
+            keys.current, "feedback", client, item.card, item.outcome, at, suggestions, reason, system
+        ),
         "card": item.card,
         "client": client,
         "patient_hash": None,
@@ -277,5 +312,5 @@ def feedback_row(key: bytes, client: str, item: Feedback, received: datetime) ->
         "reason_code": reason or None,
         "reason_system": system or None,
         "suggestions": suggestions,
-        "comment": item.comment,
+        "comment_sealed": keys.seal(item.comment, "feedback.comment"),
     }

@@ -1,8 +1,7 @@
-"""The database side: opening, the statements, and the connections that write and read.
+"""The database side: the statements, the connections that write and read, and the chain that grows with each write.
 
 Statements are written once in SQLAlchemy Core and compiled once for the database at hand; the hot path then hands the
-finished SQL to the driver (15 instead of 75 microseconds a query). Two connections write, both owned by the one writer
-thread: `quick` (a commit survives the death of the process) and `durable` (a commit survives the loss of power).
+finished SQL to the driver (15 instead of 75 microseconds a query).
 """
 
 import os
@@ -10,32 +9,19 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.pool import NullPool
 
-from cds_service.errors import LedgerUnavailable, SettingsError
-from cds_service.ledger.keys import keyed_hash
+from cds_service.errors import LedgerUnavailable
+from cds_service.ledger.chain import Head, stated
+from cds_service.ledger.connecting import WRITE_WAIT_MS, Mode, connect, make_private, open_engine, sqlite_file
+from cds_service.ledger.keys import Keyring
+from cds_service.ledger.migrate import bring_up
 from cds_service.ledger.rows import Row
-from cds_service.ledger.tables import (
-    SCHEMA_VERSION,
-    about,
-    calls,
-    cards,
-    feedback,
-    feedback_arrivals,
-    irrelevant_calls,
-    metadata,
-    verdicts,
-)
+from cds_service.ledger.tables import RECORDED, batches, cards, checkpoints, feedback, verdicts, writers
 
-Mode = Literal["quick", "durable", "read"]
-WRITE_WAIT_MS = 2000  # another process is writing
-READ_WAIT_MS = 100  # WAL: a reader waits only while the file is being recovered
 MOST_PAST_CARDS = 200
-ONE_AT_A_TIME = 5_302_113  # any number of our own: PostgreSQL lets one process at a time make the tables
 UNAVAILABLE = (sa.exc.SQLAlchemyError, OSError, LedgerUnavailable)  # what a broken database raises, through SQLAlchemy
 
 _REPORTED = (cards.c.uuid, cards.c.topic, cards.c.study_hash, cards.c.order_hash, cards.c.rules, cards.c.returned_at)
@@ -69,7 +55,11 @@ PATIENTS = sa.select(cards.c.patient_hash).distinct().where(cards.c.returned_at 
 PATIENT_OF_CARD = sa.select(cards.c.patient_hash).where(
     cards.c.uuid == sa.bindparam("card"), cards.c.client == sa.bindparam("client")
 )
-TABLES = (calls, verdicts, cards, feedback, feedback_arrivals, irrelevant_calls)
+KEYS = {  # what a row of that table is known by: told twice, it is one
+    "cards": (cards.c.uuid, sa.select(cards.c.uuid).where(cards.c.uuid == sa.bindparam("key"))),
+    "feedback": (feedback.c.digest, sa.select(feedback.c.digest).where(feedback.c.digest == sa.bindparam("key"))),
+}
+SEGMENT_BATCHES = 500  # so many transactions at most are not sealed yet, and none of an earlier day
 
 
 class Spoken:
@@ -77,6 +67,7 @@ class Spoken:
 
     def __init__(self, statement: Any, dialect: sa.Dialect, columns: Sequence[str] | None = None) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=columns)
+        self.columns = tuple(columns or ())
         self.sql = str(compiled)
         self._order: tuple[str, ...] | None = tuple(compiled.positiontup) if compiled.positional else None
         self._constants: Row = (
@@ -93,47 +84,73 @@ class Spoken:
 class Store:
     """An opened ledger database. Used by one process; `write` by one thread of it, `read` by any."""
 
-    def __init__(self, url: str, key: bytes) -> None:
-        self.url = _checked(url)
-        self.file = Path(self.url.database).absolute() if self.url.database and _is_sqlite(self.url) else None
-        # A connection may pass from thread to thread, but is only ever used by one at a time.
-        arguments = {"check_same_thread": False} if self.file else {}
-        self._engine = sa.create_engine(self.url, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
-        self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
-        if self.file:
-            sa.event.listen(self._engine, "connect", _hand_over_transactions)
-            sa.event.listen(self._engine, "begin", _begin_writing)
-        self._key_check = keyed_hash(key, "about")
+    def __init__(self, url: str, keys: Keyring) -> None:
+        self.engine = open_engine(url)
+        self.file = sqlite_file(self.engine)
+        self._keys = keys
+        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
         self._prepare()
         self._inode = _inode(self.file)
-        insert = sqlite.insert if self.file else postgresql.insert
-        dialect = self._engine.dialect
-        # Nothing is ever overwritten: a row whose key exists already (a card or a feedback item told twice) stays.
+        dialect = self.engine.dialect
         self.inserts = {
-            table.name: Spoken(insert(table).on_conflict_do_nothing(), dialect, _told(table)) for table in TABLES
+            table.name: Spoken(sa.insert(table), dialect, _told(table)) for table in (*RECORDED, batches, checkpoints)
         }
+        self.known = {name: Spoken(query, dialect) for name, (_, query) in KEYS.items()}
         self.history = Spoken(HISTORY, dialect)
         self.patients = Spoken(PATIENTS, dialect)
         self.verdicts = Spoken(VERDICTS, dialect)
         self.patient_of_card = Spoken(PATIENT_OF_CARD, dialect)
         self._writers: dict[Mode, sa.Connection] = {}
         self._readers: deque[sa.Connection] = deque()
+        self._head: Head | None = None  # of this process's chain; None until it writes
 
     @contextmanager
-    def writing(self, mode: Mode) -> Iterator[Callable[[str, Sequence[Row]], None]]:
-        """One transaction; yields `insert(table, rows)`. A connection that failed is replaced at the next use."""
+    def writing(self, mode: Mode, at: str) -> Iterator[Callable[[str, Sequence[Row]], None]]:
+        """One transaction, which becomes one batch of the chain; yields `insert(table, rows)`.
+
+        A connection that failed is replaced at the next use, and the chain stays where it was.
+        """
+        with self._transaction(mode) as connection:
+            head = self._head or self._begin_chain(connection, at)
+            batch = Batch(self, connection, head.number + 1)
+            yield batch.insert
+            if batch.count:
+                head = head.after(batch.rows, batch.count, at)
+                row = {"batch": head.number, "rows": batch.count, "written_at": at, "hash": head.hash}
+                self.execute(connection, self.inserts["batches"], [row])
+        self._head = head
+
+    def seal_if_due(self, now: str, *, always: bool = False) -> None:
+        """Sign a checkpoint over what is not sealed yet, when it has become much or is of an earlier day."""
+        head = self._head
+        if head is None or not head.unsealed:
+            return
+        if not always and head.unsealed < SEGMENT_BATCHES and head.written_at[:10] == now[:10]:
+            return
+        with self._transaction("quick") as connection:
+            self.execute(connection, self.inserts["checkpoints"], [signed(head, now, self._keys)])
+        self._head = head.sealed()
+
+    @contextmanager
+    def _transaction(self, mode: Mode) -> Iterator[sa.Connection]:
         self.check_file()
         connection = self._writers.get(mode)
         if connection is None:
             connection = self._writers[mode] = self._connect(mode)
         try:
             with connection.begin():
-                yield lambda table, rows: self._insert_rows(connection, table, rows)
+                yield connection
         except BaseException:
             self._writers.pop(mode, None)
             connection.invalidate()
             connection.close()
             raise
+
+    def _begin_chain(self, connection: sa.Connection, at: str) -> Head:
+        made = connection.execute(sa.insert(writers).values(started_at=at)).inserted_primary_key
+        if made is None:
+            raise LedgerUnavailable("the ledger gave this process no number")
+        return Head.new(made[0], at)
 
     def read(self, spoken: Spoken, values: Row) -> list[Any]:
         """All rows of a query, on a connection that cannot write."""
@@ -142,16 +159,33 @@ class Store:
         except IndexError:
             connection = self._connect("read")
         try:
+            rows = self.fetch(connection, spoken, values)
+        except LedgerUnavailable:
+            connection.invalidate()
+            connection.close()
+            raise
+        self._readers.append(connection)
+        return rows
+
+    def fetch(self, connection: sa.Connection, spoken: Spoken, values: Row) -> list[Any]:
+        """All rows of a query on that connection."""
+        try:
             cursor = connection.connection.cursor()
             cursor.execute(spoken.sql, spoken.pack(values))
             rows: list[Any] = list(cursor.fetchall())
             cursor.close()
         except self._driver_error as error:
-            connection.invalidate()
-            connection.close()
             raise LedgerUnavailable(f"the ledger could not be read: {type(error).__name__}") from None
-        self._readers.append(connection)
         return rows
+
+    def execute(self, connection: sa.Connection, spoken: Spoken, rows: Sequence[Row]) -> None:
+        """One statement for each of `rows`."""
+        try:
+            cursor = connection.connection.cursor()
+            cursor.executemany(spoken.sql, [spoken.pack(row) for row in rows])
+            cursor.close()
+        except self._driver_error as error:
+            raise LedgerUnavailable(f"the ledger could not be written: {type(error).__name__}") from None
 
     def check_file(self) -> None:
         """SQLite writes on happily into a file that was deleted; its feedback would be durable nowhere."""
@@ -164,18 +198,7 @@ class Store:
             connection.close()
         self._writers.clear()
         self._readers.clear()
-        self._engine.dispose()
-
-    def _insert_rows(self, connection: sa.Connection, table: str, rows: Sequence[Row]) -> None:
-        if not rows:
-            return
-        spoken = self.inserts[table]
-        try:
-            cursor = connection.connection.cursor()
-            cursor.executemany(spoken.sql, [spoken.pack(row) for row in rows])
-            cursor.close()
-        except self._driver_error as error:
-            raise LedgerUnavailable(f"the ledger could not be written: {type(error).__name__}") from None
+        self.engine.dispose()
 
     def patient_hash_of(self, card: str, client: str) -> str | None:
         """Whose card it is, if it is on record for this client."""
@@ -184,74 +207,71 @@ class Store:
 
     def _connect(self, mode: Mode) -> sa.Connection:
         try:
-            connection = self._engine.connect()
-            if mode == "read":
-                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            else:
-                connection = connection.execution_options(writes=True)
-        except UNAVAILABLE as error:
+            return connect(self.engine, mode)
+        except (*UNAVAILABLE, self._driver_error) as error:
             raise LedgerUnavailable(f"the ledger could not be reached: {type(error).__name__}") from None
-        try:
-            cursor = connection.connection.cursor()
-            for statement in _manners(mode, sqlite_file=self.file is not None):
-                cursor.execute(statement)
-            cursor.close()
-            connection.connection.commit()
-        except self._driver_error as error:
-            connection.invalidate()
-            connection.close()
-            raise LedgerUnavailable(f"the ledger could not be reached: {type(error).__name__}") from None
-        return connection
 
     def _prepare(self) -> None:
-        """Make the tables where there are none; refuse a ledger of a later version or of another key."""
+        """Bring the tables up to date; refuse a ledger that is too new, too old, or of another key."""
         try:
             if self.file:
-                _make_private(self.file)
-            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                make_private(self.file)
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 if self.file:
                     connection.exec_driver_sql(f"PRAGMA busy_timeout={WRITE_WAIT_MS}")
                     connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-                if not self.file:
-                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
-                metadata.create_all(connection)
-                insert = sqlite.insert if self.file else postgresql.insert
-                first = insert(about).on_conflict_do_nothing()
-                connection.execute(
-                    first, [{"name": "schema", "value": str(SCHEMA_VERSION)}, {"name": "key", "value": self._key_check}]
-                )
-                facts = {row.name: row.value for row in connection.execute(sa.select(about))}
+            with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+                bring_up(connection, self._keys.fingerprints)
         except UNAVAILABLE as error:
-            self._engine.dispose()
+            self.engine.dispose()
             raise LedgerUnavailable(f"the ledger could not be opened: {type(error).__name__}: {error}") from None
-        if facts["schema"] != str(SCHEMA_VERSION):
-            self._engine.dispose()
-            raise SettingsError(f"ledger: schema {SCHEMA_VERSION} is expected, the database has {facts['schema']}")
-        if facts["key"] != self._key_check:
-            self._engine.dispose()
-            raise SettingsError("ledger key: not the key this ledger was made with; its history would not be found")
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+
+class Batch:
+    """The rows of one transaction, as the chain will bind them."""
+
+    def __init__(self, store: Store, connection: sa.Connection, number: int) -> None:
+        self._store = store
+        self._connection = connection
+        self._number = number
+        self.rows: dict[str, list[Row]] = {}
+        self.count = 0
+
+    def insert(self, table: str, rows: Sequence[Row]) -> None:
+        """Write rows. Nothing is ever overwritten: a card or feedback item that is there already stays as it is."""
+        if table in KEYS:
+            rows = self._new(table, rows)
+        if not rows:
+            return
+        spoken = self._store.inserts[table]
+        kept = [{name: row.get(name) for name in spoken.columns} | {"batch": self._number} for row in rows]
+        self._store.execute(self._connection, spoken, kept)
+        self.rows.setdefault(table, []).extend(kept)
+        self.count += len(kept)
+
+    def _new(self, table: str, rows: Sequence[Row]) -> list[Row]:
+        name = str(KEYS[table][0].name)
+        new: dict[str, Row] = {}
+        for row in rows:
+            if row[name] not in new and not self._store.fetch(
+                self._connection, self._store.known[table], {"key": row[name]}
+            ):
+                new[row[name]] = row
+        return list(new.values())
+
+
+def signed(head: Head, now: str, keys: Keyring) -> Row:
+    """The checkpoint of what `head` has not sealed yet."""
+    checkpoint = head.checkpoint(now) | {"public_key": keys.public}
+    return checkpoint | {"signature": keys.sign(stated(checkpoint))}
 
 
 def _told(table: sa.Table) -> list[str]:
     """The columns an insert gives; `id` is the database's own."""
-    return [column.name for column in table.columns if column.name != "id"]
-
-
-def _checked(url: str) -> sa.URL:
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise SettingsError("ledger database url: `sqlite:///path/to/file.db` or `postgresql+…` is expected") from error
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise SettingsError("ledger database url: SQLite or PostgreSQL is expected")
-    if _is_sqlite(parsed) and (not parsed.database or ":memory:" in parsed.database):
-        raise SettingsError("ledger database url: a file is expected; a ledger in memory would keep nothing")
-    return parsed
-
-
-def _is_sqlite(url: sa.URL) -> bool:
-    return url.get_backend_name() == "sqlite"
+    return [str(column.name) for column in table.columns if column.name != "id"]
 
 
 def _inode(file: Path | None) -> tuple[int, int] | None:
@@ -262,35 +282,3 @@ def _inode(file: Path | None) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _make_private(file: Path) -> None:
-    """The comments in it are PHI: mode 0600 before the first byte (SQLite gives its side files the same mode)."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-
-
-def _hand_over_transactions(connection: Any, _record: object) -> None:
-    """Keep the driver from opening transactions by itself: it would do so without asking for the write lock."""
-    connection.isolation_level = None
-
-
-def _begin_writing(connection: sa.Connection) -> None:
-    """Ask for the write lock at once, so that the busy timeout holds (a lock upgrade fails without waiting)."""
-    if connection.get_execution_options().get("writes"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _manners(mode: Mode, *, sqlite_file: bool) -> tuple[str, ...]:
-    """How a connection behaves, in the words of the database."""
-    if not sqlite_file:
-        if mode == "read":
-            return ("SET default_transaction_read_only = on", "SET statement_timeout = 1000")
-        return (f"SET synchronous_commit = {'on' if mode == 'durable' else 'off'}", "SET statement_timeout = 2000")
-    if mode == "read":
-        return (f"PRAGMA busy_timeout={READ_WAIT_MS}", "PRAGMA query_only=ON")
-    return (
-        f"PRAGMA busy_timeout={WRITE_WAIT_MS}",
-        f"PRAGMA synchronous={'FULL' if mode == 'durable' else 'NORMAL'}",
-        "PRAGMA wal_autocheckpoint=4000",  # 16 MB: pages that change again and again are copied back less often
-    )

@@ -1,15 +1,20 @@
-"""The tables of the ledger. Rows are only ever inserted; a trigger refuses anything else where the database has them.
+"""The tables of the ledger. Rows are only ever inserted; triggers refuse anything else, except to `prune`.
+
+A change here goes with a migration in `migrations/versions`, which brings older databases to the same place: a test
+compares the two. Changes add (a nullable column, a table), so that the version before goes on working beside this one.
 
 Every column is text or an integer, so that SQLite and PostgreSQL hold the same thing and no value needs converting on
 the way in or out: instants are ISO 8601 in UTC with a fixed width (they sort as text), days are ISO dates, lists and
-maps are JSON. Columns ending in `_hash` are keyed hashes (`keys.keyed_hash`), never the identifier itself.
+maps are JSON. Columns ending in `_hash` are keyed hashes (`keys.keyed_hash`), never the identifier itself; columns
+ending in `_sealed` are encrypted (`keys.Keyring.seal`).
 """
 
 from functools import partial
 
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, Table, Text, event
 
-SCHEMA_VERSION = 1
+REVISION = "0001"  # the newest migration: where a database made from these tables stands
+COMPATIBILITY = 2  # raised only by a change with which the version before cannot work any more
 
 metadata = MetaData()
 ID = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself only for INTEGER
@@ -17,9 +22,53 @@ ID = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by it
 about = Table(
     "about",
     metadata,
-    Column("name", Text, primary_key=True),  # schema | key
+    Column("name", Text, primary_key=True),  # schema (compatibility) | key:<fingerprint> | pruning
     Column("value", Text, nullable=False),
 )
+
+alembic_version = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
+
+# --- the chain: see chain.py ---------------------------------------------------------------------------------------
+
+writers = Table(
+    "writers",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("started_at", Text, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch", ID, primary_key=True, autoincrement=False),  # writer << 32 | place in its chain, from 1
+    Column("rows", Integer, nullable=False),
+    Column("written_at", Text, nullable=False),
+    Column("hash", Text, nullable=False),  # of the hash before and the rows of this transaction
+    sqlite_with_rowid=False,
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("last", ID, primary_key=True, autoincrement=False),  # the last batch of the sealed segment
+    Column("first", ID, nullable=False),
+    Column("start", Text, nullable=False),  # hash before the first batch
+    Column("hash", Text, nullable=False),  # hash of the last batch
+    Column("rows", Integer, nullable=False),
+    Column("written_at", Text, nullable=False),  # of the last batch
+    Column("sealed_at", Text, nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("signature", Text, nullable=False),  # Ed25519 over the columns before it
+    sqlite_with_rowid=False,
+)
+
+# --- what is recorded ----------------------------------------------------------------------------------------------
+
+
+def _batch() -> Column[int]:
+    """In which transaction a row was written."""
+    return Column("batch", ID, nullable=False)
+
 
 calls = Table(
     "calls",
@@ -35,6 +84,13 @@ calls = Table(
     Column("gaps", Text, nullable=False),  # {"imagingStudies prefetch-omitted": 1}
     Column("millis", Text, nullable=False),  # {"gather": 1.25}
     Column("digest", Text, nullable=False),  # of the ruleset
+    Column("encounter_hash", Text),
+    Column("user_kind", Text),  # Practitioner | PractitionerRole | Patient | …
+    Column("user_hash", Text),
+    Column("user_sealed", Text),  # the reference of whoever signs
+    Column("location_sealed", Text),  # the reference of where the encounter is
+    _batch(),
+    Index("calls_by_batch", "batch"),
 )
 
 verdicts = Table(
@@ -58,7 +114,11 @@ verdicts = Table(
     Column("linked_by", Text, nullable=False),  # the rungs order -> study and study -> report, separated by a blank
     Column("checks", Text, nullable=False),
     Column("digest", Text, nullable=False),
+    Column("kind", Text),  # surgery | systemic-therapy | radiotherapy
+    Column("code", Text),  # `system|code` by which the order was recognised, of our value sets
+    _batch(),
     Index("verdicts_by_hook", "hook_hash"),
+    Index("verdicts_by_batch", "batch"),
 )
 
 cards = Table(
@@ -75,8 +135,10 @@ cards = Table(
     Column("indicator", Text, nullable=False),
     Column("repeated", Integer, nullable=False),  # 1: the same card as one returned within the signing session
     Column("returned_at", Text, nullable=False),
+    _batch(),
     Index("cards_by_patient", "patient_hash", "repeated", "returned_at"),
     Index("cards_by_time", "returned_at", "patient_hash"),
+    Index("cards_by_batch", "batch"),
     sqlite_with_rowid=False,
 )
 
@@ -93,9 +155,11 @@ feedback = Table(
     Column("reason_code", Text),
     Column("reason_system", Text),
     Column("suggestions", Text, nullable=False),
-    Column("comment", Text),  # PHI: the user's own words; read by nobody in this program
+    Column("comment_sealed", Text),  # the user's own words: PHI
+    _batch(),
     Index("feedback_by_card", "card"),
     Index("feedback_by_patient", "patient_hash"),
+    Index("feedback_by_batch", "batch"),
     sqlite_with_rowid=False,
 )
 
@@ -105,6 +169,8 @@ feedback_arrivals = Table(
     Column("id", ID, primary_key=True),
     Column("digest", Text, nullable=False),
     Column("received_at", Text, nullable=False),
+    _batch(),
+    Index("feedback_arrivals_by_batch", "batch"),
 )
 
 irrelevant_calls = Table(
@@ -114,23 +180,45 @@ irrelevant_calls = Table(
     Column("client", Text, nullable=False),
     Column("minute", Text, nullable=False),
     Column("count", Integer, nullable=False),  # several rows of one minute add up
+    _batch(),
+    Index("irrelevant_calls_by_batch", "batch"),
 )
 
 
-def _refuse_changes(table: Table) -> None:
-    """Make the database itself refuse UPDATE and DELETE on `table` (SQLite; PostgreSQL by GRANT, see README.md)."""
-    for verb in ("UPDATE", "DELETE"):
-        trigger = (
-            f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
-            "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+RECORDED = (calls, verdicts, cards, feedback, feedback_arrivals, irrelevant_calls)  # in the order of writing
+
+_SQLITE_TRIGGER = """
+CREATE TRIGGER {table}_no_{verb} BEFORE {VERB} ON {table} {when}
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
+"""
+_UNLESS_PRUNING = "WHEN NOT EXISTS (SELECT 1 FROM about WHERE name = 'pruning')"
+_POSTGRESQL_FUNCTION = """
+CREATE OR REPLACE FUNCTION second_read_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'DELETE' AND EXISTS (SELECT 1 FROM about WHERE name = 'pruning') THEN RETURN OLD; END IF;
+  RAISE EXCEPTION 'the ledger is append-only';
+END $$
+"""
+_POSTGRESQL_TRIGGER = """
+CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
+FOR EACH ROW EXECUTE FUNCTION second_read_append_only()
+"""
+
+
+def append_only(dialect: str, table: str) -> tuple[str, ...]:
+    """The statements by which a database refuses UPDATE always, and DELETE unless a `prune` is under way."""
+    if dialect == "sqlite":
+        return tuple(
+            _SQLITE_TRIGGER.format(table=table, verb=verb.lower(), VERB=verb, when=when)
+            for verb, when in (("UPDATE", ""), ("DELETE", _UNLESS_PRUNING))
         )
-        event.listen(table, "after_create", partial(_on_sqlite, trigger))
+    return (_POSTGRESQL_FUNCTION, _POSTGRESQL_TRIGGER.format(table=table))
 
 
-def _on_sqlite(sql: str, _table: Table, connection: Connection, **_: object) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(sql)
+def _protect(table: str, _table: Table, connection: Connection, **_: object) -> None:
+    for statement in append_only(connection.dialect.name, table):
+        connection.exec_driver_sql(statement)
 
 
-for _table in (calls, verdicts, cards, feedback, feedback_arrivals, irrelevant_calls):
-    _refuse_changes(_table)
+for _each in (*RECORDED, writers, batches, checkpoints):
+    event.listen(_each, "after_create", partial(_protect, _each.name))

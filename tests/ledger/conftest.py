@@ -3,10 +3,14 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from parts.postgresql import Server, running
+from sqlalchemy.pool import NullPool
 
-from cds_service.ledger import Ledger, open_ledger
+from cds_service.ledger import Keyring, Ledger, open_ledger
 from cds_service.model import (
     AuthenticatedClient,
     Card,
@@ -26,7 +30,7 @@ from cds_service.model import (
     Verdict,
 )
 
-KEY = b"a key of the test site, 32 bytes"
+KEY = Keyring(b"a key of the test site, 32 bytes")
 START = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
 
 
@@ -50,7 +54,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def key() -> bytes:
+def key() -> Keyring:
     """The site's key."""
     return KEY
 
@@ -61,10 +65,38 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A real PostgreSQL of this test run."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, file: Path) -> str:
+    """An empty database; every test that asks for one runs on both kinds."""
+    if request.param == "sqlite":
+        return f"sqlite:///{file}"
+    server: Server = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
 @pytest.fixture
-def ledger(file: Path, clock: Clock) -> Iterator[Ledger]:
+def rows(url: str) -> Callable[[str], list[Any]]:
+    """Ask the database from outside the program."""
+    engine = sa.create_engine(url, poolclass=NullPool)
+
+    def asked(query: str) -> list[Any]:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
+
+    return asked
+
+
+@pytest.fixture
+def ledger(url: str, clock: Clock) -> Iterator[Ledger]:
     """An open ledger, closed after the test."""
-    opened = open_ledger(f"sqlite:///{file}", KEY, clock=clock)
+    opened = open_ledger(url, KEY, clock=clock)
     yield opened
     opened.close()
 

@@ -2,29 +2,20 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cds_service.ledger import open_ledger
+from cds_service.ledger import Keyring, open_ledger
 from cds_service.model import AuthenticatedClient, Card, Feedback, HookRequest
 
 START = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
-KEY = b"k" * 32
+KEY = Keyring(b"k" * 32)
 MILLIS = {"gather": 1.0}
-
-
-def rows(file, query):
-    """What a query finds in the file, asked from outside the program."""
-    with closing(sqlite3.connect(file)) as connection:
-        return connection.execute(query).fetchall()
 
 
 def test_feedback_is_joined_to_its_card(ledger, clock, caller, request_of, decision_of, card_of):
@@ -65,22 +56,22 @@ def test_history_ends_after_400_days(ledger, clock, caller, request_of, decision
     assert ledger.history(caller, "p1", (), ()) == ()
 
 
-def test_feedback_on_an_unknown_card_is_kept(ledger, file, caller):
+def test_feedback_on_an_unknown_card_is_kept(ledger, rows, caller):
     """Feedback whose card is not on record is accepted and stands in the ledger all the same."""
     ledger.record_feedback(caller, [Feedback("never-seen", "accepted", START, suggestions=("s1",))])
-    assert rows(file, "SELECT card, outcome, patient_hash, suggestions FROM feedback") == [
+    assert rows("SELECT card, outcome, patient_hash, suggestions FROM feedback") == [
         ("never-seen", "accepted", None, '["s1"]')
     ]
 
 
-def test_the_same_feedback_twice_is_one_and_counted_twice(ledger, file, caller):
+def test_the_same_feedback_twice_is_one_and_counted_twice(ledger, rows, caller):
     """A repeated item adds an arrival and no second row, also within one call; another reason is another item."""
     item = Feedback("c1", "overridden", START, reason_code="r-1", comment="first")
     ledger.record_feedback(caller, [item, item])
     ledger.record_feedback(caller, [item])
     ledger.record_feedback(caller, [Feedback("c1", "overridden", START, reason_code="r-2")])
-    assert rows(file, "SELECT count(*) FROM feedback") == [(2,)]
-    assert rows(file, "SELECT count(*) FROM feedback_arrivals") == [(4,)]
+    assert rows("SELECT count(*) FROM feedback") == [(2,)]
+    assert rows("SELECT count(*) FROM feedback_arrivals") == [(4,)]
 
 
 ITEMS = st.tuples(
@@ -149,30 +140,30 @@ def test_history_is_every_card_of_the_patient_newest_first(turns):
 CRASH = """
 import os, sys
 from datetime import datetime, UTC
-from cds_service.ledger import open_ledger
+from cds_service.ledger import Keyring, open_ledger
 from cds_service.model import AuthenticatedClient, Feedback
-ledger = open_ledger(f"sqlite:///{sys.argv[1]}", b"k" * 32)
+ledger = open_ledger(sys.argv[1], Keyring(b"k" * 32))
 ledger.record_feedback(AuthenticatedClient("ehr"), [Feedback("c1", "accepted", datetime.now(UTC))])
 os.write(1, b"acknowledged")
 os.kill(os.getpid(), 9)
 """
 
 
-def test_feedback_survives_kill_9_right_after_the_acknowledgement(file):
+def test_feedback_survives_kill_9_right_after_the_acknowledgement(url, rows):
     """A process killed the moment `record_feedback` returned leaves the feedback in the database."""
-    ended = subprocess.run([sys.executable, "-c", CRASH, str(file)], capture_output=True, timeout=30, check=False)
+    ended = subprocess.run([sys.executable, "-c", CRASH, url], capture_output=True, timeout=30, check=False)
     assert ended.stdout == b"acknowledged"
     assert ended.returncode == -signal.SIGKILL
-    assert rows(file, "SELECT card, outcome FROM feedback") == [("c1", "accepted")]
+    assert rows("SELECT card, outcome FROM feedback") == [("c1", "accepted")]
 
 
 PROCESS = """
 import sys
 from datetime import datetime, UTC
-from cds_service.ledger import open_ledger
+from cds_service.ledger import Keyring, open_ledger
 from cds_service.model import AuthenticatedClient, Card, Feedback, HookRequest
 client, name = AuthenticatedClient("ehr"), sys.argv[2]
-ledger = open_ledger(f"sqlite:///{sys.argv[1]}", b"k" * 32)
+ledger = open_ledger(sys.argv[1], Keyring(b"k" * 32))
 for turn in range(60):
     card = Card(f"{name}-{turn}", "spine", ("r",), "info", "ServiceRequest/o", None, None, {})
     ledger.record(HookRequest(f"{name}-{turn}", "Practitioner/u", "p1", None, (), {}), client, (), (card,), {})
@@ -183,10 +174,11 @@ sys.exit(ledger.losses)
 """
 
 
-def test_several_processes_share_one_database(file: Path):
+def test_several_processes_share_one_database(url, file, rows):
     """Processes that start at once on no file at all write side by side and lose nothing."""
-    started = [subprocess.Popen([sys.executable, "-c", PROCESS, str(file), name]) for name in "abc"]
+    started = [subprocess.Popen([sys.executable, "-c", PROCESS, url, name]) for name in "abc"]
     assert [process.wait(30) for process in started] == [0, 0, 0]
-    assert rows(file, "SELECT count(*) FROM cards") == [(180,)]
-    assert rows(file, "SELECT count(*) FROM feedback WHERE patient_hash IS NOT NULL") == [(9,)]
-    assert os.stat(file).st_mode & 0o777 == 0o600
+    assert rows("SELECT count(*) FROM cards") == [(180,)]
+    assert rows("SELECT count(*) FROM feedback WHERE patient_hash IS NOT NULL") == [(9,)]
+    if url.startswith("sqlite"):
+        assert os.stat(file).st_mode & 0o777 == 0o600

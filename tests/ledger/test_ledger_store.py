@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from cds_service.errors import LedgerUnavailable, SettingsError
-from cds_service.ledger import ledger_key, open_ledger
+from cds_service.ledger import Keyring, ledger_keys, open_ledger
 from cds_service.ledger.keys import keyed_hash, normal_patient, normal_reference
 from cds_service.ledger.store import HISTORY, VERDICTS, Spoken
 from cds_service.ledger.tables import metadata
@@ -63,9 +63,9 @@ NO_ROOM = """
 import resource, sys
 from datetime import datetime, UTC
 from cds_service.errors import LedgerUnavailable
-from cds_service.ledger import open_ledger
+from cds_service.ledger import Keyring, open_ledger
 from cds_service.model import AuthenticatedClient, Feedback, HookRequest
-ledger, client = open_ledger(f"sqlite:///{sys.argv[1]}", b"k" * 32), AuthenticatedClient("ehr")
+ledger, client = open_ledger(f"sqlite:///{sys.argv[1]}", Keyring(b"k" * 32)), AuthenticatedClient("ehr")
 item = Feedback("c1", "accepted", datetime.now(UTC))
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
 ledger.record(HookRequest("h", "Practitioner/u", "p1", None, (), {}), client, (), (), {})
@@ -142,16 +142,16 @@ def test_a_ledger_is_opened_with_its_own_key_only(file, key):
     open_ledger(f"sqlite:///{file}", key).close()
     open_ledger(f"sqlite:///{file}", key).close()
     with pytest.raises(SettingsError, match="ledger key"):
-        open_ledger(f"sqlite:///{file}", b"another key of thirty-two bytes!")
+        open_ledger(f"sqlite:///{file}", Keyring(b"another key of thirty-two bytes!"))
 
 
 def test_a_key_file_is_made_once_and_private(tmp_path):
     """Without a configured key a random one is made beside the database, mode 0600, and used ever after."""
     file = tmp_path / "new" / "ledger.key"
-    made = ledger_key(None, file)
-    assert len(made) == 64
+    made = ledger_keys(None, file).all
+    assert [len(each) for each in made] == [64]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert ledger_key(None, file) == made
+    assert ledger_keys(None, file).all == made
     assert [path.name for path in file.parent.iterdir()] == ["ledger.key"]
 
 
@@ -159,7 +159,7 @@ def test_a_key_file_made_by_many_at_once_is_one(tmp_path):
     """Processes that start together all end up with the same key."""
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(ledger_key(None, tmp_path / "ledger.key"))) for _ in range(8)
+        threading.Thread(target=lambda: found.append(ledger_keys(None, tmp_path / "ledger.key").all)) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -171,17 +171,17 @@ def test_a_key_file_made_by_many_at_once_is_one(tmp_path):
 
 def test_a_weak_or_open_key_is_refused(tmp_path):
     """A short key, an empty key file and one that everybody may read are refused by name."""
-    assert ledger_key("x" * 32, tmp_path / "unused") == b"x" * 32
+    assert ledger_keys("x" * 32, tmp_path / "unused").all == (b"x" * 32,)
     with pytest.raises(SettingsError, match="at least 32"):
-        ledger_key("short", tmp_path / "unused")
+        ledger_keys("short", tmp_path / "unused")
     file = tmp_path / "ledger.key"
     file.write_text("")
     file.chmod(0o600)
     with pytest.raises(SettingsError, match="at least 32"):
-        ledger_key(None, file)
+        ledger_keys(None, file)
     file.chmod(0o644)
     with pytest.raises(SettingsError, match="everybody"):
-        ledger_key(None, file)
+        ledger_keys(None, file)
 
 
 @pytest.mark.parametrize(
