@@ -1,18 +1,32 @@
-"""The renderings of one report, taken out as they were sent: base64 becomes bytes, nothing is parsed."""
+"""The renderings of one report, taken out as they were sent: base64 becomes bytes, nothing is parsed.
+
+FHIR R4 DiagnosticReport.conclusion, .presentedForm, .conclusionCode, .text, .result; R5 .composition and .note.
+"""
 
 import base64
 import binascii
+import re
+from dataclasses import replace
 
 from cds_service.gather.accessors import Raw, child, children, concept, text
+from cds_service.gather.narrative import MOST_RESULTS, Find, compositions, results, structured
+from cds_service.gather.references import contained, normal
 from cds_service.model import Gap, ReportPart
 
-MAX_PART_BYTES = 2 * 1024 * 1024  # of base64: no radiology report comes near it
+MAX_PART_BYTES = 11 * 1024 * 1024  # of base64; what reading takes of an attachment, as it is sent
+_URLSAFE = str.maketrans("-_", "+/")
+_EMBEDDED = re.compile(r"data:([\w.+-]*/?[\w.+-]*)(?:;[\w=.-]+)*?;base64,", re.IGNORECASE)
+_READ_AT_ONCE = ("Observation/", "Composition/")
 
 
-def parts_of(report: Raw) -> tuple[tuple[ReportPart, ...], tuple[str, ...], tuple[Gap, ...]]:
-    """A DiagnosticReport's inline renderings, the Binary addresses of the others, and what could not be taken.
+def parts_of(
+    report: Raw, find: Find | None = None, base: str | None = None
+) -> tuple[tuple[ReportPart, ...], tuple[str, ...], tuple[Gap, ...]]:
+    """A DiagnosticReport's renderings at hand, the Binary addresses of the others, and what could not be taken.
 
-    Order: conclusion, presentedForm, conclusionCode. Addresses are those of attachments that carry no data themselves.
+    `find` gives the resource that a reference names, where it is known; what the report contains needs none. Order:
+    conclusion, presentedForm, structured narrative, text.div, conclusionCode. The narrative of the resource itself is
+    taken only where no presentedForm came inline: elsewhere it repeats that.
     """
     found, elsewhere, gaps = [], [], []
     language = text(report, "language")
@@ -20,14 +34,32 @@ def parts_of(report: Raw) -> tuple[tuple[ReportPart, ...], tuple[str, ...], tupl
         found.append(ReportPart("conclusion", conclusion, "text/plain", language))
     for attachment in children(report, "presentedForm"):
         kind, spoken = text(attachment, "contentType"), text(attachment, "language") or language
-        if data := text(attachment, "data"):
-            part = decoded(data, kind, spoken)
-            if isinstance(part, Gap):
-                gaps.append(part)
-            else:
-                found.append(part)
-        elif url := text(attachment, "url"):
+        url = text(attachment, "url")
+        embedded = _EMBEDDED.match(url)
+        data = text(attachment, "data") or (url[embedded.end() :] if embedded else "")
+        inside = contained(report, url) if url.startswith("#") else None
+        if data:
+            part: ReportPart | Gap = decoded(data, kind, spoken)
+        elif inside is not None:
+            part = from_binary(inside)
+        elif url:
             elsewhere.append(url)
+            continue
+        else:
+            continue
+        if isinstance(part, Gap):
+            gaps.append(part)
+        else:
+            found.append(replace(part, language=part.language or spoken))
+
+    def known(reference: str) -> Raw | None:
+        return contained(report, reference) if reference.startswith("#") else find(reference) if find else None
+
+    inline = any(part.origin == "presentedForm" for part in found)
+    found += structured(report, known, base)
+    narrative = child(report, "text")
+    if not inline and text(narrative, "status") != "empty" and (div := text(narrative, "div")):
+        found.append(ReportPart("text", div, "application/xhtml+xml", language))
     codes = [words for item in children(report, "conclusionCode") if (words := concept(item).words)]
     if codes:
         found.append(ReportPart("conclusionCode", "\n".join(codes), "text/plain", language))
@@ -39,7 +71,19 @@ def needed(report: Raw) -> dict[str, str]:
     if has_words(report):
         return {}
     forms = children(report, "presentedForm")
-    return {url: text(form, "contentType") or "text/html" for form in forms if (url := text(form, "url"))}
+    told = {url: text(form, "contentType") or "text/html" for form in forms if (url := text(form, "url"))}
+    return {url: kind for url, kind in told.items() if not url.startswith(("#", "data:"))}
+
+
+def narrated(report: Raw, find: Find, base: str | None = None) -> tuple[str, ...]:
+    """The Observations and the Composition worth reading: of a report whose words did not come inline.
+
+    What the report contains needs no read, and an address elsewhere, or of another type, is not followed.
+    """
+    if has_words(report):
+        return ()
+    wanted = (*compositions(report, base)[:1], *results(report, base))
+    return tuple(r for r in wanted if r.startswith(_READ_AT_ONCE) and find(r) is None)[:MOST_RESULTS]
 
 
 def has_words(report: Raw) -> bool:
@@ -48,13 +92,16 @@ def has_words(report: Raw) -> bool:
 
 
 def decoded(data: str, content_type: str, language: str = "") -> ReportPart | Gap:
-    """Base64 as bytes, or the gap that names why not."""
+    """Base64 (of either alphabet, in lines or not) as bytes, or the gap that names why not."""
     if len(data) > MAX_PART_BYTES:
-        return Gap("presentedForm", "reading-limit", "attachment too large")
+        return Gap("presentedForm", "attachment-too-large", "too much base64")
+    packed = "".join(data.split())
+    if "-" in packed or "_" in packed:
+        packed = packed.translate(_URLSAFE)
     try:
-        content = base64.b64decode("".join(data.split()), validate=True)
+        content = base64.b64decode(packed, validate=True)
     except (binascii.Error, ValueError):
-        return Gap("presentedForm", "attachment-unreadable", "not base64")
+        return Gap("presentedForm", "attachment-unreadable", "not base64, or cut short")
     return ReportPart("presentedForm", content, content_type, language)
 
 
@@ -66,3 +113,19 @@ def from_binary(resource: object) -> ReportPart | Gap:
     if not data:
         return Gap("presentedForm", "no-narrative", "empty Binary")
     return decoded(data, text(resource, "contentType"))
+
+
+def with_binaries(
+    raw: Raw, find: Find, binaries: dict[str, ReportPart | Gap], base: str | None
+) -> tuple[tuple[ReportPart, ...], tuple[Gap, ...]]:
+    """A report's renderings, those among them that were read from Binaries, and what is still missing.
+
+    Several addresses are one content in several formats (FHIR R4 §DiagnosticReport): one that came makes up for those
+    that did not.
+    """
+    parts, elsewhere, gaps = parts_of(raw, find, base)
+    brought = [binaries[name] for url in elsewhere if (name := normal(url, base)) in binaries]
+    read = tuple(part for part in brought if isinstance(part, ReportPart))
+    if not read:
+        gaps += tuple(gap for gap in brought if isinstance(gap, Gap))
+    return parts + read, gaps

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from cds_service.gather import attachments, imaging, results
+from cds_service.gather import attachments, imaging
 from cds_service.gather.accessors import Raw, text
 from cds_service.gather.deadline import Deadline
 from cds_service.gather.fhir import FhirCall, FhirReader
@@ -141,7 +141,7 @@ def _wanted_of_case(record: Record, case: Case) -> dict[str, str]:
             for url, announced in attachments.needed(holder).items():
                 record.natives[normal(url, record.base)] = announced
                 places[normal(url, record.base)] = "binary"
-            places |= {r: "reference" for r in results.needed(holder, record.base) if r not in record.by_name}
+            places |= dict.fromkeys(attachments.narrated(holder, record.find, record.base), "reference")
     return places
 
 
@@ -253,21 +253,12 @@ def _with_words(report: Report, record: Record, content: Terms) -> tuple[Report,
 
 
 def _parts(raw: Raw, record: Record) -> tuple[tuple[ReportPart, ...], tuple[Gap, ...]]:
-    parts, elsewhere, gaps = attachments.parts_of(raw)
-    parts += results.parts_of(raw, lambda reference: record.find(reference, raw), record.base)
-    for url in elsewhere:
-        found = record.binaries.get(normal(url, record.base))
-        if isinstance(found, ReportPart):
-            parts += (found,)
-        elif isinstance(found, Gap):
-            gaps += (found,)
-    return parts, gaps
+    return attachments.with_binaries(raw, record.find, record.binaries, record.base)
 
 
 def _as_addendum(part: ReportPart) -> ReportPart:
     """A later report's words under the heading that gives them their weight."""
-    content = "ADDENDUM:\n" + part.content if isinstance(part.content, str) else b"ADDENDUM:\n" + part.content
-    return replace(part, content=content)
+    return replace(part, heading="ADDENDUM")
 
 
 def _reader_resources(report: Report, raw: Raw, record: Record) -> tuple[Raw, ...]:

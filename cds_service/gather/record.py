@@ -33,6 +33,7 @@ _OF_PATIENT = frozenset(
         "MedicationRequest",
         "Procedure",
         "Observation",
+        "Composition",
         "Encounter",
     }
 )

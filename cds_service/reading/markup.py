@@ -9,8 +9,8 @@ import html
 import re
 
 from cds_service.reading.lines import MEANT
-from cds_service.reading.loinc import HEADINGS
 from cds_service.reading.rtf import joined_cells
+from cds_service.terminology.report_sections import HEADINGS
 
 _TAG = re.compile(r"<(?:(/)?([a-zA-Z][\w:.-]{0,60})([^<>]*+)>|(!--)|(!\[CDATA\[)|([!?]))")
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")

@@ -65,8 +65,8 @@ def renderings(parts: tuple[ReportPart, ...]) -> tuple[list[Rendering], list[Gap
     """
     read: list[Rendering] = []
     gaps: list[Gap] = []
-    excused: list[Gap] = []
-    whole = False
+    excused: dict[str, list[Gap]] = {}  # by the heading they stand under: an addendum is a content of its own
+    whole: set[str] = set()
     for part in parts:
         found: list[Gap] = []
         text = _text_of(part, found)
@@ -75,10 +75,12 @@ def renderings(parts: tuple[ReportPart, ...]) -> tuple[list[Rendering], list[Gap
         if part.origin != "presentedForm":
             gaps += found
             continue
-        whole = whole or (bool(text) and not found)
-        excused += found
-    if not whole:
-        gaps += excused
+        if text and not found:
+            whole.add(part.heading)
+        excused.setdefault(part.heading, []).extend(found)
+    for heading, missing in excused.items():
+        if heading not in whole:
+            gaps += missing
     return read, gaps
 
 

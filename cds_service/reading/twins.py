@@ -19,7 +19,7 @@ _MARKS = " \t\n:*_#=->|.)"
 def join(read: list[Rendering]) -> tuple[str, tuple[Stretch, ...], list[Gap]]:
     """All renderings as one text, each content once, the fullest rendering first; and a gap where that is too long."""
     gaps: list[Gap] = []
-    ordered = sorted(read, key=lambda one: (_RANK.get(one.origin, 9), -len(one.text)))
+    ordered = sorted(read, key=_rank)
     kept = [ordered[0]] if ordered else []
     if len(ordered) > 1:
         known = _Known()
@@ -43,6 +43,11 @@ def join(read: list[Rendering]) -> tuple[str, tuple[Stretch, ...], list[Gap]]:
         joined.append(text)
         at += len(text) + 2
     return "\n\n".join(joined), tuple(stretches), gaps
+
+
+def _rank(one: Rendering) -> tuple[int, int]:
+    """Forms of one content by length, pieces of one content as they were sent."""
+    return _RANK.get(one.origin, 9), -len(one.text) if one.origin == "presentedForm" else 0
 
 
 class _Known:

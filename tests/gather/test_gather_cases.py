@@ -218,7 +218,10 @@ def test_an_addendums_words_come_under_their_heading(gather: Gather) -> None:
     later = b.report("report-2", days=3, code=b.coding("http://loinc.org", "55107-7"), conclusion="Severe at L4-L5.")
     case = gather(b.fusion(), b.prefetch(b.mri(), b.report(), later))
     assert case.report is not None
-    assert [part.content for part in case.report.parts] == [b.MODERATE, "ADDENDUM:\nSevere at L4-L5."]
+    assert [(part.heading, part.content) for part in case.report.parts] == [
+        ("", b.MODERATE),
+        ("ADDENDUM", "Severe at L4-L5."),
+    ]
 
 
 def test_an_order_already_active_and_unchanged_is_a_re_sign(gather: Gather) -> None:
@@ -248,7 +251,8 @@ def test_a_report_in_result_observations_is_read(gather: Gather) -> None:
     case = gather(b.fusion(), b.prefetch(b.mri(), wordless), server, **SERVER)
     assert server.waves == [["Observation/imp", "Observation/find"]]
     assert case.report is not None
-    assert [part.content for part in case.report.parts] == ["FINDINGS:\nL4-L5: wide.\n\nIMPRESSION:\nModerate."]
+    told = [(part.heading, part.content) for part in case.report.parts]
+    assert told == [("IMPRESSION", "Moderate."), ("FINDINGS", "L4-L5: wide.")]
 
 
 def test_a_refused_search_is_put_plainly_once(gather: Gather) -> None:

@@ -144,3 +144,16 @@ def test_the_same_content_is_read_once(lexicon: Lexicon) -> None:
 def test_no_parts_is_no_narrative(lexicon: Lexicon) -> None:
     """A report without any rendering is a gap."""
     assert [g.why for g in read((), lexicon).gaps] == ["no-narrative"]
+
+
+def test_structured_pieces_read_as_their_headings_say(lexicon: Lexicon) -> None:
+    """Findings and impression sent as pieces are one report in the order sent; a feared thing stays feared."""
+    pieces = (("Narrative", "L4-L5: Severe canal stenosis."), ("INDICATION", "Rule out metastasis."),
+              ("IMPRESSION", "Severe canal stenosis at L4-L5."), ("ADDENDUM", "There is a metastasis."))  # fmt: skip
+    reading = read(tuple(ReportPart("result", words, heading=heading) for heading, words in pieces), lexicon)
+    assert [(f.concept, f.assertion, f.section) for f in reading.findings] == [
+        ("spinal-stenosis", "present", "findings"),
+        ("metastasis", "indication", "indication"),
+        ("spinal-stenosis", "present", "impression"),
+        ("metastasis", "present", "addendum"),
+    ]
