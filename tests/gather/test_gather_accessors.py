@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cds_service.gather import accessors, attachments, facts, prefetch, references
@@ -53,6 +53,7 @@ def test_a_bare_coding_stands_for_a_concept() -> None:
     assert accessors.codings({"system": "s", "code": "c"}) == (Coding("s", "c"),)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is not what is tested
 @given(json_values)
 def test_no_json_makes_an_accessor_raise(value: object) -> None:
     """Whatever stands in prefetch, sorting it and asking it for facts never raises."""

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from cds_service.model import Reading, ReportPart
 from cds_service.reading import Lexicon, read
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAMED = {
     "attachment-unsupported", "attachment-unreadable", "attachment-encrypted", "attachment-scanned",
     "attachment-too-large", "attachment-too-long", "text-too-long", "sentence-too-long", "too-many-mentions",
