@@ -4,7 +4,7 @@ With `content`, `ledger`, `fhir`, `clock` or `new_uuid` passed in, those are use
 settings. One application is made per worker process, after the fork, because a ledger and connections cannot be shared.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random, SystemRandom
@@ -12,9 +12,18 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response
 
-from cds_service.auth import Keys, authenticate, load_keys
+from cds_service.auth import (
+    ANONYMOUS,
+    SeenTokens,
+    Trust,
+    authenticate,
+    load_trust,
+    operator_token,
+    proves_operator,
+    refuse_forwarded,
+)
 from cds_service.config import Settings, check_settings
 from cds_service.content import Content, content_folder, load_content
 from cds_service.gather import Deadline, FhirReader
@@ -24,9 +33,22 @@ from cds_service.outbound import Allowlist
 from cds_service.outbound.connections import guarded_session
 from cds_service.service import answer
 from cds_service.telemetry import count_circuit, count_ledger_loss, failing_rules, metrics_page
-from cds_service.web import answer_errors, cds_hooks_blueprint, directly, order_signer, paths_of, published_blueprint
+from cds_service.web import (
+    Buckets,
+    allow_origins,
+    answer_errors,
+    cds_hooks_blueprint,
+    close_by_default,
+    directly,
+    openapi,
+    order_signer,
+    paths_of,
+    public,
+    published_blueprint,
+)
 
 SHIPPED = Path("shipped")  # in SECOND_READ_CONTENT_DIR: the content of the package
+_OPEN_WITH_DISCOVERY = ("/cds-services", "/openapi.json")
 
 
 def _now() -> datetime:
@@ -70,15 +92,33 @@ def create_app(
 ) -> Flask:
     """The service as a WSGI application; raises `SettingsError` or `ContentError` when it must not start."""
     check_settings(settings)
-    keys = load_keys(settings)
+    trust = load_trust(settings)
+    operator = operator_token(settings)
     content = content or load_settings_content(settings)
     ledger = ledger or open_settings_ledger(settings, clock)
-    fhir = fhir or _reader(settings, keys)
+    fhir = fhir or _reader(settings, trust)
     new_uuid = new_uuid or _new_uuids()
     seconds = settings.deadline_ms / 1000
 
+    seen = SeenTokens(settings.database_url) if trust.mode == "jwt" else None
+    buckets = Buckets(settings.calls_per_second)
+
+    def remember(iss: str, jti: str, until: float) -> bool:
+        return seen is None or seen.remember(iss, jti, until)
+
     def admit(environ: Mapping[str, Any], path: str) -> AuthenticatedClient:
-        return authenticate(environ, path, keys, clock())
+        if settings.open_discovery and trust.mode != "off" and path in _OPEN_WITH_DISCOVERY:
+            return ANONYMOUS
+        client = authenticate(environ, path, trust, clock(), remember)
+        if not path.endswith("/feedback"):  # which a client may not repeat: it is never turned away for its rate
+            buckets.take(client.id)
+        return client
+
+    def is_operator(environ: Mapping[str, Any]) -> bool:
+        if trust.mode == "off":
+            refuse_forwarded(environ)
+            return True
+        return proves_operator(environ, operator)
 
     def decide(call: HookRequest, client: AuthenticatedClient) -> tuple[Card, ...]:
         return answer(
@@ -95,7 +135,9 @@ def create_app(
     app = Flask("second-read", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes  # of the other paths
     app.extensions["second-read"] = {"settings": settings, "content": content, "ledger": ledger, "fhir": fhir}
+    app.extensions["second-read"]["seen"] = seen
     answer_errors(app)
+    close_by_default(app, is_operator)
     sign = order_signer(admit, decide, settings.max_body_bytes)
     app.register_blueprint(
         cds_hooks_blueprint(
@@ -104,14 +146,15 @@ def create_app(
             sign=sign,
             keep_feedback=ledger.record_feedback,
             max_body_bytes=settings.max_body_bytes,
+            description=openapi(content.services, settings.public_urls, settings.auth),
         )
     )
     if settings.publish:
-        public = settings.public_urls[0] if settings.public_urls else None
-        app.register_blueprint(published_blueprint(lambda: content, public))
+        public_url = settings.public_urls[0] if settings.public_urls else None
+        app.register_blueprint(published_blueprint(lambda: content, public_url))
     _add_operations(app, content, ledger)
     if settings.cors_origins:
-        _allow_origins(app, settings.cors_origins)  # whose headers the framework adds
+        allow_origins(app, settings.cors_origins)  # whose headers the framework adds
     else:
         app.wsgi_app = directly(app.wsgi_app, paths_of(content.services), sign)  # type: ignore[method-assign, assignment]  # Flask asks for it so
     if settings.demo:
@@ -121,9 +164,9 @@ def create_app(
     return app
 
 
-def _reader(settings: Settings, keys: Keys | None) -> FhirReader:
+def _reader(settings: Settings, trust: Trust) -> FhirReader:
     """Reads the servers of the settings, or of each issuer's own entry in the clients file."""
-    servers = {iss: issuer.servers for iss, issuer in keys.issuers.items() if issuer.servers} if keys else {}
+    servers = {iss: issuer.servers for iss, issuer in trust.issuers.items() if issuer.servers}
     return FhirReader(
         Allowlist(settings.fhir_servers, servers),
         session=lambda: guarded_session(settings.private_networks, ca_file=settings.ca_file, parallel=24),
@@ -136,18 +179,22 @@ def close_app(app: Flask) -> None:
     parts = app.extensions["second-read"]
     parts["ledger"].close()
     parts["fhir"].close()
+    if parts["seen"] is not None:
+        parts["seen"].close()
 
 
 def _add_operations(app: Flask, content: Content, ledger: Ledger) -> None:
-    """What a load balancer and a monitoring system ask for; none of it holds patient data."""
+    """What a load balancer and, as operator, a monitoring system ask for; none of it holds patient data."""
 
     @app.get("/healthz")
+    @public
     def healthz() -> Response:
         # For whoever is woken up, not for whoever restarts: a rule that failed is the content's fault.
         failing = failing_rules()
         return _json({"status": "failing", "rules": failing}, 503) if failing else _json({"status": "ok"})
 
     @app.get("/readyz")
+    @public
     def readyz() -> Response:
         ready = ledger.ready()
         return _json({"ready": ready, "ledger": ready, "ruleset": content.digest}, 200 if ready else 503)
@@ -155,22 +202,6 @@ def _add_operations(app: Flask, content: Content, ledger: Ledger) -> None:
     @app.get("/metrics")
     def metrics() -> Response:
         return Response(metrics_page(), content_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _allow_origins(app: Flask, origins: Sequence[str]) -> None:
-    """CORS for browser-based EHRs (CDS Hooks, Cross-Origin Resource Sharing); without origins nothing is added."""
-
-    @app.after_request
-    def allow(response: Response) -> Response:
-        if request.path.startswith("/cds-services"):
-            response.vary.add("Origin")
-            origin = request.headers.get("Origin")
-            if origin in origins:
-                response.headers["Access-Control-Allow-Origin"] = origin
-                response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
-                response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
-                response.headers["Access-Control-Max-Age"] = "600"
-        return response
 
 
 def _json(body: object, status: int = 200) -> Response:

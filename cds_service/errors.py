@@ -59,6 +59,18 @@ class Unauthorized(SecondReadError):
         super().__init__(reason)
 
 
+class ReplayStoreUnavailable(SecondReadError):
+    """Whether a token was seen before cannot be known; the call is refused for now, and may be repeated."""
+
+
+class TooManyCalls(SecondReadError):
+    """The caller is over its rate; the answer says after how many seconds it may call again."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(f"again after {seconds} s")
+
+
 class PrefetchRequired(SecondReadError):
     """No relevant order could be decided for lack of prefetch and no read was possible (CDS Hooks: 412)."""
 

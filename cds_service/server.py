@@ -39,11 +39,12 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
 def _run(settings: Settings, host: str, port: int) -> None:
     from cds_service.app import create_app, load_settings_content, open_settings_ledger
-    from cds_service.auth import load_keys
+    from cds_service.auth import load_trust, operator_token
     from cds_service.telemetry import configure_logs
 
     configure_logs(settings.log_level)
-    load_keys(settings)
+    load_trust(settings)
+    operator_token(settings)
     content = load_settings_content(settings)
     open_settings_ledger(settings).close()  # made or found wanting here, rather than in each worker
     gc.enable()
@@ -61,7 +62,7 @@ def first_lines(settings: Settings, addresses: list[str], content: "Content") ->
     yield f"rules active: {', '.join(active) or 'none'}"
     yield f"rules silent: {', '.join(silent) or 'none'}"
     off = "off (loopback only, forwarded calls are refused)"
-    yield f"authentication: {'jwt' if settings.auth == 'jwt' else off}"
+    yield f"authentication: {off if settings.auth == 'off' else settings.auth}"
     yield f"FHIR servers that may be read: {', '.join(settings.fhir_servers) or 'none (prefetch alone)'}"
     if settings.demo:
         yield f"demo EHR: {addresses[0]}/demo"

@@ -19,6 +19,12 @@ __all__ = ["Settings", "check_host", "check_settings", "load_settings", "setting
 
 PREFIX = "SECOND_READ_"
 CONFIG_VARIABLE = "SECOND_READ_CONFIG"  # names the TOML file itself, so it cannot stand in it
+_NEEDED = {"jwt": ("clients_file", "public_urls"), "mtls": ("clients_file", "proxy_secret_file")}
+_WHAT_FOR = {
+    "clients_file": "which callers are let in, with their public keys or certificates",
+    "public_urls": "the aud of a JWT",
+    "proxy_secret_file": "by which the proxy proves itself",
+}
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -40,17 +46,12 @@ def load_settings(environ: Mapping[str, str], toml: Path | None = None) -> Setti
 
 def check_settings(settings: Settings) -> Settings:
     """The same settings when they do not contradict each other; raises `SettingsError`."""
-    if settings.auth == "jwt":
-        for name in ("clients_file", "public_urls"):
+    if settings.auth != "off":
+        for name in _NEEDED[settings.auth]:
             if not getattr(settings, name):
                 raise SettingsError(
-                    f"{_variable(name)} is needed with {PREFIX}AUTH=jwt: "
-                    + (
-                        "which callers are let in, with their public keys"
-                        if name == "clients_file"
-                        else "the aud of a JWT"
-                    )
-                    + f". For a trial on this machine alone set {PREFIX}AUTH=off."
+                    f"{_variable(name)} is needed with {PREFIX}AUTH={settings.auth}: {_WHAT_FOR[name]}."
+                    f" For a trial on this machine alone set {PREFIX}AUTH=off."
                 )
         if settings.demo:
             raise SettingsError(f"{PREFIX}DEMO=true needs {PREFIX}AUTH=off: the demo EHR has no keys")
@@ -64,7 +65,7 @@ def check_host(settings: Settings, host: str) -> None:
     if settings.auth == "off" and host not in LOOPBACK:
         raise SettingsError(
             f"--host {host}: with {PREFIX}AUTH=off the service listens on loopback only ({', '.join(LOOPBACK)});"
-            f" set {PREFIX}AUTH=jwt to be reached from elsewhere"
+            f" set {PREFIX}AUTH=jwt or mtls to be reached from elsewhere"
         )
 
 

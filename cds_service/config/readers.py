@@ -81,6 +81,12 @@ def urls(value: Any) -> tuple[str, ...]:
     return tuple(base_url(url) for url in listed(value))
 
 
+def urls_as_typed(value: Any) -> tuple[str, ...]:
+    """Absolute http(s) URLs as they were written, without a final slash: they are compared letter by letter."""
+    urls(value)
+    return tuple(url.rstrip("/") for url in listed(value))
+
+
 def networks(value: Any) -> tuple[str, ...]:
     """IP networks in CIDR notation."""
     try:

@@ -14,6 +14,7 @@ from cds_service.config.readers import (
     path,
     text,
     urls,
+    urls_as_typed,
     whole,
     yes_or_no,
 )
@@ -27,14 +28,15 @@ def _about(read: Callable[[Any], Any], doc: str, example: str) -> dict[str, Any]
 class Settings:
     """What an installation decides. The documentation of each field stands beside it and becomes docs/settings.md."""
 
-    auth: Literal["jwt", "off"] = field(
+    auth: Literal["jwt", "mtls", "off"] = field(
         default="jwt",
         metadata=_about(
-            one_of("jwt", "off"),
-            "How callers prove who they are. `jwt`: every CDS Hooks call carries a signed JWT (CDS Hooks, Trusting"
-            " CDS Clients); the service does not start without `clients_file` and `public_urls`. `off`: nobody is"
-            " asked; the service then listens on loopback only and refuses forwarded headers, so that it cannot stand"
-            " behind a proxy by mistake.",
+            one_of("jwt", "mtls", "off"),
+            "How callers prove who they are. `jwt`: every CDS Hooks call carries a signed JWT (CDS Hooks, Trusting CDS"
+            " Clients); the service does not start without `clients_file` and `public_urls`. `mtls`: the proxy before"
+            " the service verifies a client certificate and hands it on; needs `clients_file` and `proxy_secret_file`."
+            " `off`: nobody is asked; the service then listens on loopback only and refuses forwarded headers, so that"
+            " it cannot stand behind a proxy by mistake.",
             "jwt",
         ),
     )
@@ -42,17 +44,19 @@ class Settings:
         default=None,
         metadata=_about(
             path,
-            "TOML or JSON file of the callers that are let in. One entry per issuer: `iss`, and `jwks` (a JWK Set) or"
-            " `jwks_file` (its path, relative to this file); optional `jku`, `tenant`, `profile` (a file name of"
-            " cards/clients), `fhir_servers` (base URLs that this caller alone may name). Public keys only. Read once,"
-            " at start.",
+            "TOML or JSON file of the callers that are let in. One entry per issuer: `iss`, and `jwks` (a JWK Set),"
+            " `jwks_file` (its path, relative to this file) or `jku` alone (where its keys are published; fetched, and"
+            " fetched anew when an unknown key turns up); with `auth = mtls` instead `certificates`, each `sha256:` and"
+            " a fingerprint or `dns:` and a name in the certificate. Optional: `jku`, `tenant`, `profile` (a file name"
+            " of cards/clients), `fhir_servers` (base URLs that this caller alone may name). Public keys only. Read"
+            " once, at start.",
             "/etc/second-read/clients.toml",
         ),
     )
     public_urls: tuple[str, ...] = field(
         default=(),
         metadata=_about(
-            urls,
+            urls_as_typed,
             "Base URLs under which callers reach the service, as they type them, separated by commas. The `aud` of a"
             " JWT must be one of these followed by the path of the endpoint, exactly.",
             "https://cds.hospital.example/second-read",
@@ -73,6 +77,43 @@ class Settings:
             whole(0, 300),
             "How far the clocks of a caller and of the service may differ when `exp`, `iat` and `nbf` are compared.",
             "60",
+        ),
+    )
+    proxy_secret_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            path,
+            "File with the secret (one line, at least 32 characters) that the proxy sends in `X-Second-Read-Proxy` with"
+            " `auth = mtls`. A call without it is refused, whatever certificate it claims.",
+            "/etc/second-read/proxy.secret",
+        ),
+    )
+    open_discovery: bool = field(
+        default=False,
+        metadata=_about(
+            yes_or_no,
+            "Let everybody read `/cds-services` and `/openapi.json`, which hold no patient data. Some clients list"
+            " services without signing in.",
+            "false",
+        ),
+    )
+    operator_token_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            path,
+            "File with the bearer token (one line, at least 32 characters) that opens `/metrics` and every other page"
+            " that is neither public nor a CDS Hooks endpoint. Without it those pages are closed, except with"
+            " `auth = off`.",
+            "/etc/second-read/operator.token",
+        ),
+    )
+    calls_per_second: int = field(
+        default=200,
+        metadata=_about(
+            whole(0, 100_000),
+            "Calls that one worker process takes from one caller in a second; twice as many at once after a pause. More"
+            " are answered with 429 and `Retry-After`. Feedback is never turned away. 0: no limit.",
+            "200",
         ),
     )
     fhir_servers: tuple[str, ...] = field(

@@ -13,7 +13,15 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from cds_service.errors import BadRequest, Issue, LedgerUnavailable, PrefetchRequired, Unauthorized
+from cds_service.errors import (
+    BadRequest,
+    Issue,
+    LedgerUnavailable,
+    PrefetchRequired,
+    ReplayStoreUnavailable,
+    TooManyCalls,
+    Unauthorized,
+)
 from cds_service.telemetry import count_call, log
 
 MEDIA_TYPE = "application/fhir+json"
@@ -47,6 +55,8 @@ def answer_errors(app: Flask) -> None:
     app.register_error_handler(Unauthorized, _unauthorized)
     app.register_error_handler(PrefetchRequired, _prefetch_required)
     app.register_error_handler(LedgerUnavailable, _ledger_unavailable)
+    app.register_error_handler(ReplayStoreUnavailable, _replay_store_unavailable)
+    app.register_error_handler(TooManyCalls, _too_many_calls)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -90,6 +100,20 @@ def _ledger_unavailable(_error: LedgerUnavailable) -> Response:
     log.error("ledger unavailable")
     text = "this could not be kept now; please send it again"
     return operation_outcome(503, [issue("transient", text)], **{"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def _replay_store_unavailable(error: ReplayStoreUnavailable) -> Response:
+    """Refused, for a token that may have been used before proves nothing; not 401, for the caller did nothing wrong."""
+    _count("replay-store-unavailable")
+    log.error("seen tokens unavailable", reason=str(error))
+    text = "the call could not be checked now; please send it again"
+    return operation_outcome(503, [issue("transient", text)], **{"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def _too_many_calls(error: TooManyCalls) -> Response:
+    _count("too-many-calls")
+    text = f"too many calls of this client; the next is taken after {error.seconds} s"
+    return operation_outcome(429, [issue("throttled", text)], **{"Retry-After": str(error.seconds)})
 
 
 def _http(error: HTTPException) -> Response:

@@ -1,7 +1,7 @@
-"""The rules to be read by anybody: FHIR R4 at /fhir, read-only, and one page a rule at /rules. No patient data.
+"""The rules to be read: one page a rule at /rules, and FHIR R4 at /fhir, read-only. No patient data.
 
-Nothing here is authenticated: a card's link is opened in a browser that has no key, and what is shown is the content
-that the hospital itself has written or installed.
+The pages are open to everybody, because a card's link is opened in a browser that has no key; /fhir is for whoever has
+the operator's token (`access`). What is shown is the content that the hospital itself has written or installed.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ from cds_service.errors import BadRequest, Issue
 from cds_service.published import Published, capability_statement, published, search
 from cds_service.published.html import STYLE, index_page, intended_use_page, rule_page
 from cds_service.telemetry import count_call
+from cds_service.web.access import public
 from cds_service.web.errors import MEDIA_TYPE, issue, operation_outcome
 
 _FORM = "application/x-www-form-urlencoded"
@@ -88,10 +89,12 @@ def published_blueprint(content: Callable[[], Content], public_url: str | None) 
         return _fhir(of[id].read(), shelf.content)
 
     @blueprint.get("/rules/")
+    @public
     def rule_index() -> Response:
         return _html(index_page(shelf.content))
 
     @blueprint.get("/rules/<id>")
+    @public
     def page_of(id: str) -> Response:
         rule = shelf.content.rules.rule(id)
         if rule is None:
@@ -99,10 +102,12 @@ def published_blueprint(content: Callable[[], Content], public_url: str | None) 
         return _html(rule_page(rule, shelf.content))
 
     @blueprint.get("/rules/intended-use")
+    @public
     def intended_use() -> Response:
         return _html(intended_use_page(shelf.content))
 
     @blueprint.get("/rules/style.css")
+    @public
     def style() -> Response:
         return Response(STYLE, mimetype="text/css", headers=_HEADERS)
 

@@ -10,10 +10,12 @@ from flask import Blueprint, Response, request
 from cds_service.errors import BadRequest, Issue
 from cds_service.model import AuthenticatedClient, Card, Feedback, HookRequest
 from cds_service.telemetry import count_call, count_cards, count_feedback, count_order_sign
+from cds_service.web.access import asks_its_caller
 from cds_service.web.body import JSON, json_body
 from cds_service.web.direct import RAISED, Sign
 from cds_service.web.errors import issue, operation_outcome
 from cds_service.web.feedback import read_feedback
+from cds_service.web.openapi import openapi
 from cds_service.web.order_sign import read_order_sign
 from cds_service.web.shapes import issues
 
@@ -51,26 +53,38 @@ def cds_hooks_blueprint(
     sign: Sign,
     keep_feedback: KeepFeedback,
     max_body_bytes: int,
+    description: Mapping[str, Any] | None = None,
 ) -> Blueprint:
-    """Discovery of `services`, and order-sign and feedback for each of them."""
+    """Discovery of `services`, their `description`, and order-sign and feedback for each of them."""
     discovery: dict[str, Any] = {"services": [dict(service) for service in services]}
     if wrong := issues("discovery", discovery):
         raise BadRequest(wrong)
     listed = orjson.dumps(discovery)
+    described = orjson.dumps(description if description is not None else openapi(services))
     blueprint = Blueprint("cds_hooks", __name__)
 
     @blueprint.get("/cds-services")
+    @asks_its_caller
     def discover() -> Response:
         authenticate(request.environ, request.path)
         count_call("discover", "ok")
         return Response(listed, mimetype=JSON)
 
+    @blueprint.get("/openapi.json")
+    @asks_its_caller
+    def describe() -> Response:
+        authenticate(request.environ, request.path)
+        count_call("describe", "ok")
+        return Response(described, mimetype=JSON)
+
+    @asks_its_caller
     def order_sign() -> Response:
         raised = request.environ.pop(RAISED, None)
         if raised is not None:
             raise raised
         return Response(sign(request.environ, request.path), mimetype=JSON)
 
+    @asks_its_caller
     def feedback() -> Response:
         client = authenticate(request.environ, request.path)
         kept, faults = read_feedback(json_body(request.environ, max_body_bytes))

@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from cds_service.auth import ANONYMOUS, Keys, authenticate, load_keys
+from cds_service.auth import ANONYMOUS, Trust, authenticate, load_trust
 from cds_service.config import Settings
 from cds_service.errors import BadRequest, SettingsError, Unauthorized
 from cds_service.model import AuthenticatedClient
@@ -55,21 +55,19 @@ def entry(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in bent.items() if value is not ...}
 
 
-Load = Callable[..., Keys]
+Load = Callable[..., Trust]
 
 
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
     """Load a clients file with these entries."""
 
-    def loaded(*entries: Any, **more: Any) -> Keys:
+    def loaded(*entries: Any, **more: Any) -> Trust:
         path = tmp_path / "clients.json"
         path.write_text(json.dumps({"clients": list(entries or (entry(),))}))
-        keys = load_keys(
+        return load_trust(
             Settings(**({"clients_file": path, "public_urls": (BASE, "https://other.example.org")} | more))
         )
-        assert keys is not None
-        return keys
 
     return loaded
 
@@ -88,9 +86,9 @@ def token(algorithm: str = "RS384", headers: dict[str, Any] | None = None, key: 
     )
 
 
-def enter(keys: Keys, value: str, path: str = PATH) -> AuthenticatedClient:
+def enter(keys: Trust, value: str, path: str = PATH) -> AuthenticatedClient:
     """Call with that Authorization header."""
-    return authenticate({"HTTP_AUTHORIZATION": value}, path, keys, NOW)
+    return authenticate({"HTTP_AUTHORIZATION": value}, path, keys, NOW, lambda *_: True)
 
 
 @pytest.mark.parametrize("algorithm", ["RS384", "ES384"])
@@ -177,6 +175,8 @@ REFUSED: dict[str, str] = {
     "not yet": "Bearer " + token(nbf=int(NOW.timestamp()) + 61),
     "no iat": "Bearer " + token(iat=...),
     "no jti": "Bearer " + token(jti=...),
+    "living for days": "Bearer " + token(exp=int(NOW.timestamp()) + 172_800),
+    "an endless exp": "Bearer " + token(exp=1e300),
     "another typ": "Bearer " + token(headers={"typ": "at+jwt"}),
     "a critical extension": "Bearer " + token(headers={"crit": ["exp"]}),
 }
@@ -218,10 +218,10 @@ def test_discovery_has_an_audience_of_its_own(load: Load) -> None:
 
 def test_off_lets_anybody_in_but_a_proxy() -> None:
     """With authentication off everybody is anonymous, and a forwarded call is refused."""
-    assert load_keys(Settings(auth="off")) is None
-    assert authenticate({"HTTP_AUTHORIZATION": "Bearer x"}, PATH, None, NOW) is ANONYMOUS
+    trust = load_trust(Settings(auth="off"))
+    assert authenticate({"HTTP_AUTHORIZATION": "Bearer x"}, PATH, trust, NOW, lambda *_: True) is ANONYMOUS
     with pytest.raises(BadRequest):
-        authenticate({"HTTP_X_FORWARDED_FOR": "192.0.2.1"}, PATH, None, NOW)
+        authenticate({"HTTP_X_FORWARDED_FOR": "192.0.2.1"}, PATH, trust, NOW, lambda *_: True)
 
 
 def private_rsa() -> dict[str, Any]:
@@ -274,8 +274,7 @@ def test_keys_may_stand_in_a_file_beside(tmp_path: Path) -> None:
     (tmp_path / "ehr.jwks.json").write_text(json.dumps({"keys": [public_ec()]}))
     path = tmp_path / "clients.toml"
     path.write_text(f'[[clients]]\niss = "{ISS}"\njwks_file = "ehr.jwks.json"\ntenant = "north"\n')
-    keys = load_keys(Settings(clients_file=path, public_urls=(BASE,)))
-    assert keys is not None
+    keys = load_trust(Settings(clients_file=path, public_urls=(BASE,)))
     assert enter(keys, "Bearer " + token("ES384")) == AuthenticatedClient(ISS, "north", "reference")
 
 
@@ -285,13 +284,13 @@ def test_no_start_without_keys(missing: str, tmp_path: Path) -> None:
     given = {"clients_file": tmp_path / "clients.json", "public_urls": (BASE,)}
     given[missing] = None if missing == "clients_file" else ()
     with pytest.raises(SettingsError, match=missing.upper()):
-        load_keys(Settings(**given))
+        load_trust(Settings(**given))
 
 
 def test_verification_is_quick(load: Load) -> None:
     """Keys are parsed once at the start: an RS384 token costs well under a millisecond."""
     keys, sent = load(), {"HTTP_AUTHORIZATION": "Bearer " + token()}
-    quickest = min(timed(lambda: authenticate(sent, PATH, keys, NOW)) for _ in range(50))
+    quickest = min(timed(lambda: authenticate(sent, PATH, keys, NOW, lambda *_: True)) for _ in range(50))
     assert quickest < 0.001
 
 

@@ -55,7 +55,7 @@ def test_an_unknown_key_stops_the_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("AUTH", "basic", "one of jwt, off"),
+        ("AUTH", "basic", "one of jwt, mtls, off"),
         ("DEADLINE_MS", "soon", "a whole number from 50 to 30000"),
         ("DEADLINE_MS", "10", "a whole number from 50"),
         ("WORKERS", "0", "a whole number from 1"),

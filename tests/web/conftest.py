@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from web.validity import check_response
 
-from cds_service.auth import authenticate
+from cds_service.auth import Trust, authenticate
 from cds_service.model import AuthenticatedClient, Card, Feedback, HookRequest
 from cds_service.web import answer_errors, cds_hooks_blueprint, directly, order_signer, paths_of
 
@@ -61,7 +61,7 @@ def web(stage: Stage, request: pytest.FixtureRequest) -> FlaskClient:
     answer_errors(app)
 
     def admit(environ: Any, path: str) -> AuthenticatedClient:
-        return authenticate(environ, path, None, datetime.now(UTC))
+        return authenticate(environ, path, Trust("off"), datetime.now(UTC), lambda *_: True)
 
     sign = order_signer(admit, stage.answer, 100_000)
     app.register_blueprint(
