@@ -13,9 +13,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from processes import HERE, Running
 PATH = "/cds-services/second-read"
 CONNECTIONS = 8
 AT_LEAST = 1_000  # requests in a cell
+TOKENS = 3_000  # signed before each run, because each opens one call
+Sign = Callable[[], str]
 SUMS = ("requests", "micros", "cards", "silences", "failures", "errors")  # the other numbers of a run do not add up
 LIMITS = {  # cell -> CPU ratio to the bare route with (20 kB, 300 kB) of prefetch
     "irrelevant": (1.2, 1.2),
@@ -72,16 +75,16 @@ class Bench:
         """Where that body lies."""
         return self.folder / f"{size.replace(' ', '')}-{'relevant' if relevant else 'irrelevant'}.json"
 
-    def once(self, server: Running, size: str, relevant: bool, token: str | None) -> int:
+    def once(self, server: Running, size: str, relevant: bool, sign: Sign | None) -> int:
         """One request by hand; the number of cards in its answer."""
         self.seed += 1_000_000
         sent = self.path(size, relevant).read_bytes().replace(bodies.ID.encode(), b"%012d" % self.seed)
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {sign()}"} if sign else {})
         with urllib.request.urlopen(urllib.request.Request(server.url + PATH, sent, headers), timeout=30) as answer:
             return len(json.load(answer)["cards"])
 
     def load(
-        self, server: Running, size: str, cell: str, token: str | None, seconds: int
+        self, server: Running, size: str, cell: str, sign: Sign | None, seconds: int
     ) -> tuple[dict[str, Any], float]:
         """Let wrk send for so long; what it saw, and the CPU seconds the server took."""
         self.seed += 1_000_000
@@ -92,8 +95,10 @@ class Bench:
             "BODY": str(self.path(size, relevant)),
             "OTHER": str(self.path(size, False)),
         }
-        if token:
-            env["TOKEN"] = token
+        if sign:
+            stock = self.folder / "tokens"
+            stock.write_text("\n".join(sign() for _ in range(TOKENS)))
+            env["TOKENS"] = str(stock)
         line = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", "--latency"]
         before = server.cpu_seconds()
         ran = subprocess.run(
@@ -105,13 +110,13 @@ class Bench:
             raise SystemExit(ran.stdout + ran.stderr)
         return json.loads(result.removeprefix("RESULT ")), used
 
-    def measure(self, server: Running, size: str, cell: str, token: str | None) -> Cell:
+    def measure(self, server: Running, size: str, cell: str, sign: Sign | None) -> Cell:
         """Warm up, then as many requests as a cell needs; the answers are checked, not only counted."""
-        warm, _ = self.load(server, size, cell, token, 1)
+        warm, _ = self.load(server, size, cell, sign, 1)
         seconds = max(2, -(-AT_LEAST * 14 // (warm["requests"] * 10 + 1)))
-        seen, used = self.load(server, size, cell, token, seconds)
+        seen, used = self.load(server, size, cell, sign, seconds)
         while seen["requests"] < AT_LEAST:  # something else kept the machine busy
-            more, added = self.load(server, size, cell, token, seconds)
+            more, added = self.load(server, size, cell, sign, seconds)
             seen, used = seen | {name: seen[name] + more[name] for name in SUMS}, used + added
         sent = seen["requests"]
         if seen["failures"] or seen["errors"]:
@@ -164,21 +169,22 @@ def run(bench: Bench, report: Report, peer_python: Path | None, auths: list[str]
     rates: dict[str, float] = {}
     for auth in auths:
         with ExitStack() as stack:
-            port, more, token = free_port(), {}, None
+            port, more, sign = free_port(), {"CALLS_PER_SECOND": "0"}, None
             if auth == "RS384":
-                more = {"AUTH": "jwt", "CLIENTS_FILE": str(clients_file(bench.folder, [key]))}
+                more |= {"AUTH": "jwt", "CLIENTS_FILE": str(clients_file(bench.folder, [key]))}
                 more["PUBLIC_URLS"] = f"http://127.0.0.1:{port}"
-                token = key.token(f"http://127.0.0.1:{port}{PATH}", seconds=3600)
+                sign = partial(key.token, f"http://127.0.0.1:{port}{PATH}", seconds=3600)
             ours = stack.enter_context(processes.second_read(port, **more))
             floor = stack.enter_context(processes.bare())
             for size in bodies.SIZES:
-                found = (bench.once(ours, size, True, token), bench.once(ours, size, False, token))
+                found = (bench.once(ours, size, True, sign), bench.once(ours, size, False, sign))
                 if found != (1, 0):
                     raise SystemExit(f"{size}: one card and none are expected, {found} came")
                 cells: dict[str, list[Cell]] = {"bare": [], **{cell: [] for cell in LIMITS}}
                 for _ in range(bench.rounds):
                     for cell, measured in cells.items():
-                        measured.append(bench.measure(floor if cell == "bare" else ours, size, cell, token))
+                        server, signs = (floor, None) if cell == "bare" else (ours, sign)
+                        measured.append(bench.measure(server, size, cell, signs))
                 bare = median(cells["bare"])
                 report.row(f"{size}, {auth}: bare route", bare)
                 for cell, limits in LIMITS.items():

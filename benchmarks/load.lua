@@ -7,7 +7,11 @@ local mode = os.getenv("MODE")
 local seed = tonumber(os.getenv("SEED"))
 local ID, TEXT = "000000000000", "OTk5OTk5OTk5OTk5"
 local headers = { ["Content-Type"] = "application/json" }
-if os.getenv("TOKEN") then headers["Authorization"] = "Bearer " .. os.getenv("TOKEN") end
+local tokens = nil  -- each opens one call; when all are used the run ends
+if os.getenv("TOKENS") then
+  tokens = {}
+  for line in io.lines(os.getenv("TOKENS")) do tokens[#tokens + 1] = "Bearer " .. line end
+end
 if os.getenv("HEALTHCHAIN") then headers["Accept"] = "application/json" end
 
 local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -49,6 +53,10 @@ local count = 0
 
 function request()
   count = count + 1
+  if tokens then
+    headers["Authorization"] = tokens[count]
+    if count >= #tokens then wrk.thread:stop() end
+  end
   local number = string.format("%012d", seed + count)
   local made = relevant
   if mode == "mix" and count % 20 ~= 0 then made = other end
