@@ -4,42 +4,55 @@ ConText-style: trigger phrases with a direction and a scope, longest match, no s
 to ten words and more). Order when several apply: family, indication, hypothetical, absent, historical, uncertain.
 """
 
-import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from cds_service.model import Assertion, SectionKind
 from cds_service.reading.lexicon import Lexicon, Trigger
-from cds_service.reading.sentences import Sentences
+from cds_service.reading.scope import (
+    ANSWERED,
+    BACK,
+    BECAUSE,
+    FORMER_STOPS,
+    GIVEN_OBJECT,
+    HARD,
+    HEDGING,
+    LABELS,
+    LISTS,
+    NEXT,
+    OBJECT,
+    PREDICATE,
+    REPRESENTS,
+    SOFT,
+    THEN,
+    VERB,
+    former_ends,
+    goes_on,
+    is_asked_again,
+    is_given,
+)
 from cds_service.reading.words import Words
 
-_HARD = re.compile(  # what follows is another statement
-    r";|: |, (?:there (?:is|are|has|was|were)|with|and (?:is|are|has|there|was)|which|this|these|it|now|however)\b"
-    r"|\b(?:and (?:there|is|are|has|was)|which|who|that (?:is|are|has|was|may|measures?|could|might))\b| -{1,2} "
-)
-_SOFT = re.compile(  # the same, unless an `or` goes on with the list
-    r", (?:the|an?|most|consistent|compatible|likely|probably|possibly|suspicious|concerning|stable|unchanged"
-    r"|mild(?:ly)?"
-    r"|moderate(?:ly)?|severe(?:ly)?|marked|small|large|representing|measuring|\d)\b|\band (?:the|an?|stable"
-    r"|unchanged)\b"
-)
-_OR = re.compile(r"\b(?:or|nor)\b")
-_VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?|demonstrates?|reveals?|seen|noted|identified|with)\b")
-_FORMER_STOPS = re.compile(r",|\b(?:with|now|shows?|demonstrates?|reveals?|presents?|presenting|is|are|has)\b")
-_ANSWER = re.compile(r"s?\)?:(?: ?\[[x ]?\])? ?|s? - ")  # `Metastasis: no`
-_LISTS = re.compile(r"\b(?:and|or|nor)\b")
-_INSIDE = re.compile(
-    r"\b(?:in|within) (?:the|this|these)\b"
-)  # `concern for cancer in the mass` does not doubt the mass
 _FAR = 24  # words between a trigger and what it modifies, in a sentence without `or`
+_CLOSES = ("", ".", ";", ",", ")", "\n")  # `trace effusion, likely.`: the hedge has nothing else to doubt
+_STILL_THERE = ("stable", "larger", "smaller", "new")
+
+# what a section is for an assertion: its kind, or one of three that only their headings tell
+Standing = SectionKind | Literal["family", "complaint", "legend"]
 
 # sections that only ask or tell what was known before: they never assert
-ASKING: dict[SectionKind, Assertion] = {
+ASKING: dict[Standing, Assertion] = {
     "header": "indication",
     "indication": "indication",
     "technique": "indication",
     "history": "historical",
     "comparison": "historical",
+    "family": "family",
+    "complaint": "indication",
+    "legend": "hypothetical",
 }
+
+
+_ELSEWHERE = ("complaint", "header", "technique")  # sections whose denials and history are read as such
 
 
 class Hit(NamedTuple):
@@ -66,6 +79,7 @@ class Scene(NamedTuple):
     hits: tuple[Hit, ...]
     walls: tuple[int, ...]  # where another statement begins
     fences: tuple[int, ...]  # where one begins unless the list goes on
+    stops: tuple[int, ...] = ()  # beyond which nothing reaches that stands before
 
 
 def scene_of(low: str, lexicon: Lexicon) -> Scene:
@@ -77,75 +91,119 @@ def scene_with(low: str, triggers: list[tuple[int, int, Trigger]]) -> Scene:
     """The scene of a sentence whose triggers are found; bounds are looked for only where a trigger may reach them."""
     hits: list[Hit] = []
     walls: list[int] = []
+    stops: list[int] = []
     for hit in triggers:
-        if hit[2].kind == "boundary":
+        if hit[2].kind != "boundary":
+            hits.append(Hit(*hit))
+        elif hit[2].back:
             walls.append(hit[0])
         else:
-            hits.append(Hit(*hit))
+            stops.append(hit[0])
     if not hits:
         return Scene(low, (), (), ())
     fences: tuple[int, ...] = ()
-    listed = "," in low or "and" in low
-    if listed or ":" in low or ";" in low or "wh" in low or "that" in low or " -" in low:
-        walls += [match.start() for match in _HARD.finditer(low)]
-    if listed:
-        fences = tuple([match.start() for match in _SOFT.finditer(low)])
-    return Scene(low, tuple(hits), tuple(walls), fences)
+    if "," in low or "and" in low or ":" in low or ";" in low or "wh" in low or "th" in low or " -" in low:
+        walls += [match.start() for match in HARD.finditer(low)]
+    if "," in low or "and" in low or "with" in low or "(" in low:
+        fences = tuple([match.start() for match in SOFT.finditer(low)])
+    return Scene(low, tuple(hits), tuple(walls), fences, tuple(stops))
 
 
-def judge(scene: Scene, start: int, end: int, section: SectionKind) -> Verdict:
+def judge(scene: Scene, start: int, end: int, section: Standing) -> Verdict:
     """The assertion of the words at `start:end`, which stand in the scene's sentence."""
+    again = is_asked_again(scene.low, start, end) if scene.hits else -1
+    if again != -1:
+        answer = _judge(scene, again, again + 1, section)
+        if answer.assertion == "absent":
+            return answer
+    return _judge(scene, start, end, section)
+
+
+def _judge(scene: Scene, start: int, end: int, section: Standing) -> Verdict:
     nearest: dict[str, Hit] = {}
     marked = False
     for hit in scene.hits:
         kind = hit.trigger.kind
         if kind == "mark":
+            if hit.start < start < hit.end and HEDGING.match(scene.low, hit.start):
+                nearest["hedge"] = hit  # `likely a cyst` weighs the lesion, and doubts the cyst
             marked = marked or hit.trigger.trend in _STILL_THERE or hit.trigger.id == "still-there"
             continue
         if kind == "pseudo":
-            if trigger_reaches_in(hit, start):
+            if _reaches_in(scene, hit, start):
                 nearest["negation"] = hit
             continue
         if (start <= hit.start and hit.end <= end) or not _covers(scene, hit, start, end):
             continue
+        if kind == "negation" and hit.start >= end:
+            if THEN.match(scene.low, hit.end):
+                continue
+            if BECAUSE.match(scene.low, hit.end):
+                kind = "unread"  # `not visualized because of bowel gas`
         best = nearest.get(kind)
         if best is None or _gap(hit, start, end) <= _gap(best, start, end):
             nearest[kind] = hit
+    if not nearest and section not in ASKING:
+        return Verdict("present", None, False)
     hedge = nearest.get("hedge") or nearest.get("unread")
     if "family" in nearest:
         return _by(nearest["family"], "family", hedge)
+    return (
+        _asked(nearest, section, hedge)
+        or _denied(scene, nearest, hedge, start, end)
+        or _told(nearest, section, hedge, marked)
+    )
+
+
+def _asked(nearest: dict[str, Hit], section: Standing, hedge: Hit | None) -> Verdict | None:
+    """What is only asked about, feared or explained, by the section it stands in or by a trigger."""
     asking = ASKING.get(section)
-    if asking == "historical" and ("hypothetical" in nearest or "indication" in nearest):
+    feared, asked = nearest.get("hypothetical"), nearest.get("indication")
+    if asking == "historical" and (feared or asked or hedge):
         asking = "indication"
-    if asking == "indication":
-        return Verdict("indication", f"section:{section}", hedge is not None)
-    if "indication" in nearest:
-        return _by(nearest["indication"], "indication", hedge)
-    if "hypothetical" in nearest:
-        return _by(nearest["hypothetical"], "hypothetical", hedge)
+    if asking in ("indication", "family", "hypothetical") and section not in _ELSEWHERE:
+        return Verdict(asking, f"section:{section}", hedge is not None)
+    if feared and feared.trigger.id == "evaluation-for" and _is_told(nearest, feared):
+        feared = None  # `evaluation for emboli is suboptimal`, `screening for hepatitis was negative`
+    if feared and (asked is None or feared.start < asked.start):  # `if there is concern for X` asks nothing
+        return _by(feared, "hypothetical", hedge)
+    return _by(asked, "indication", hedge) if asked else None
+
+
+def _is_told(nearest: dict[str, Hit], asked: Hit) -> bool:
+    denied = nearest.get("negation")
+    return "unread" in nearest or (denied is not None and denied.start > asked.end)
+
+
+def _denied(scene: Scene, nearest: dict[str, Hit], hedge: Hit | None, start: int, end: int) -> Verdict | None:
     denied = nearest.get("negation")
     if denied and hedge and _hedge_wins(scene, denied, hedge, start, end):
         denied = None
     denied = denied or nearest.get("resolved")
-    if denied:
-        return _by(denied, "absent", hedge)
+    return _by(denied, "absent", hedge) if denied else None
+
+
+def _told(nearest: dict[str, Hit], section: Standing, hedge: Hit | None, marked: bool) -> Verdict:
+    former = nearest.get("historical")
+    asking = ASKING.get(section)
+    if former and section in _ELSEWHERE:
+        return _by(former, "historical", hedge)
     if asking:
         return Verdict(asking, f"section:{section}", hedge is not None)
-    former = nearest.get("historical")
     if former and not (marked and former.trigger.id.startswith("prior")):
         return _by(former, "historical", hedge)
-    if hedge:
-        return _by(hedge, "uncertain", hedge)
-    return Verdict("present", None, False)
+    return _by(hedge, "uncertain", hedge) if hedge else Verdict("present", None, False)
 
 
-def trigger_reaches_in(hit: Hit, start: int) -> bool:
-    """`no change in` denies nothing behind it, but does deny a mention that begins inside: `[change in vision]`."""
-    return hit.start < start < hit.end and hit.trigger.id == "not-pseudo"
-
-
-_CLOSES = ("", ".", ";", ",", ")", "\n")  # `trace effusion, likely.`: the hedge has nothing else to doubt
-_STILL_THERE = ("stable", "larger", "smaller", "new")
+def _reaches_in(scene: Scene, hit: Hit, start: int) -> bool:
+    """`no change in` denies nothing behind it, but a mention that begins inside, or what goes on anew with an `or`."""
+    if hit.trigger.id != "not-pseudo" or hit.start >= start:
+        return False
+    if start < hit.end:
+        return True  # `no [change in vision]`
+    low = scene.low  # `no change in size or new [lesion]`
+    anew = low.startswith(("no ", "without "), hit.start) and NEXT.search(low, hit.end, start) is not None
+    return anew and not any(hit.end <= wall < start for wall in scene.walls)
 
 
 def _by(hit: Hit, assertion: Assertion, hedge: Hit | None) -> Verdict:
@@ -158,44 +216,82 @@ def _gap(hit: Hit, start: int, end: int) -> int:
 
 def _covers(scene: Scene, hit: Hit, start: int, end: int) -> bool:
     """Whether a trigger reaches the mention: right direction, same statement, near enough."""
-    trigger = hit.trigger
     if hit.start < start:  # `no acute` may reach into the mention `acute haemorrhage`
-        if not trigger.ahead:
-            return False
-        low, left, right = scene.low, hit.end, start
-        if scene.walls and any(left <= wall < right for wall in scene.walls):
-            return False
-        goes_on = low.find("or", left) != -1 and _OR.search(low, left) is not None
-        if not goes_on and scene.fences and any(left <= fence < right for fence in scene.fences):
-            return False
-        if trigger.kind == "hedge" and _INSIDE.search(low, left, right):
-            return False
-        between = low.count(" ", left, right)
-        if trigger.reach:
-            return between <= trigger.reach and not _FORMER_STOPS.search(low, left, right)
-        if trigger.kind == "historical" and _FORMER_STOPS.search(low, left, right):
-            return False
-        return goes_on or between <= _FAR
-    last = scene.low[hit.end :].strip(" .)") == ""
-    closes = trigger.kind == "hedge" and scene.low[hit.end : hit.end + 1] in _CLOSES
-    answers = trigger.kind == "negation" and last and _ANSWER.fullmatch(scene.low, end, hit.start) is not None
-    if not (trigger.back or closes or answers):
-        return False
-    low, left, right = scene.low, end, hit.start
-    if _ANSWER.fullmatch(low, left, right):
+        return hit.trigger.ahead and _reaches_ahead(scene, hit, start)
+    return _reaches_back(scene, hit, end, start)
+
+
+def _reaches_ahead(scene: Scene, hit: Hit, start: int) -> bool:
+    low, left, trigger = scene.low, hit.end, hit.trigger
+    kind = trigger.kind
+    if left >= start:
         return True
-    words = low[left:right]
-    if trigger.reach and words.count(" ") > trigger.reach:
+    for bounds in (scene.walls, scene.stops):
+        for wall in bounds:
+            if left <= wall < start and not (wall == left and low[wall] == ":"):  # `Negative for: fracture`
+                return False
+    for fence in scene.fences:
+        if left <= fence < start and not goes_on(low, fence, start):
+            return False
+    between = low[left:start]
+    if kind in ("negation", "hedge") and is_given(between):
+        return False  # `concern for cancer in the mass` does not doubt the mass
+    if kind == "negation" and GIVEN_OBJECT.match(between) and low.startswith("not", left - 3):
+        return False  # `could not tolerate the pain`
+    if (
+        kind == "hedge"
+        and trigger.id != "not-so"
+        and PREDICATE.search(between)
+        and not between.startswith((" that", " there"))
+    ):
+        return False  # `possible biopsy is advised for the mass`
+    words = between.count(" ")
+    if trigger.reach:
+        return words + between.count("-") <= trigger.reach and not FORMER_STOPS.search(between)
+    if kind == "historical" and former_ends(low, left, start):
         return False
-    if any(left <= wall < right and low[wall] != ":" for wall in scene.walls):
+    if (
+        kind == "hypothetical"
+        and "," in between
+        and trigger.id == "if"
+        and not goes_on(low, low.index(",", left), start)
+    ):
+        return False  # `if pain persists, ...`: what is done then
+    return words <= _FAR or LISTS.search(low, left) is not None
+
+
+def _reaches_back(scene: Scene, hit: Hit, end: int, start: int) -> bool:
+    low, right, trigger = scene.low, hit.start, hit.trigger
+    words = low[end:right]
+    if trigger.kind == "negation" and LABELS.fullmatch(words) and ANSWERED.match(low, hit.end):
+        return True  # `Metastasis: no`
+    closes = trigger.kind == "hedge" and low[hit.end : hit.end + 1] in _CLOSES
+    if not (trigger.back or closes):
         return False
-    if any(left <= fence < right - 2 for fence in scene.fences):
+    if trigger.id == "to-consider" and OBJECT.search(low[:start]):
+        return False  # `biopsy of the mass should be considered`
+    if trigger.reach and words.count(" ") + words.count("-") > trigger.reach:
         return False
-    if "," in words.rstrip(", ") and not _LISTS.search(words):
+    if LABELS.fullmatch(words):
+        return True
+    for wall in scene.walls:
+        if end <= wall < right and low[wall] != ":" and not _points_back(low, wall, right):
+            return False
+    for fence in scene.fences:
+        if end <= fence < right - 2:
+            return False
+    if trigger.id == "either-or" and REPRESENTS.search(words):
+        return False  # `lesion representing necrosis versus tumour` doubts no lesion
+    if "," in words.rstrip(", ") and not LISTS.search(words):
         return False
-    if ("," in words or " and " in words) and _VERB.search(low, 0, start):
+    if ("," in words or " and " in words) and VERB.search(low, 0, start):
         return False
     return words.count(" ") <= _FAR
+
+
+def _points_back(low: str, wall: int, right: int) -> bool:
+    """Whether what stands behind a wall is still about what stands before: `a collection, which has resolved`."""
+    return BACK.fullmatch(low, wall, right) is not None
 
 
 def _hedge_wins(scene: Scene, denied: Hit, hedge: Hit, start: int, end: int) -> bool:
@@ -205,22 +301,11 @@ def _hedge_wins(scene: Scene, denied: Hit, hedge: Hit, start: int, end: int) -> 
         return hedge.start >= end and hedge.start < denied.start
     if hedge.start >= end:
         between = low[denied.end : start]
-        return "," in between and not _OR.search(between)
+        return "," in between and not LISTS.search(between)
     if hedge.start < denied.start:
-        return False
+        return hedge.trigger.id == "not-so"
     between = low[denied.end : hedge.start]
-    return "," in between and not _OR.search(between)
-
-
-def assert_span(
-    text: str, start: int, end: int, section: SectionKind | None = None, *, lexicon: Lexicon
-) -> tuple[Assertion, str | None]:
-    """The assertion of any words of a text, and the id of the trigger that decided; for measuring and for tests."""
-    low = lower(text)
-    first, last = Sentences(low).around(start)
-    scene = scene_of(low[first : max(last, end)], lexicon)
-    verdict = judge(scene, start - first, end - first, section or "findings")
-    return verdict.assertion, verdict.trigger
+    return "," in between and not LISTS.search(between)
 
 
 def lower(text: str) -> str:

@@ -3,18 +3,21 @@
 from bisect import bisect_right
 from operator import itemgetter
 
-from cds_service.model import Finding, Gap, Section
+from cds_service.model import Finding, Gap, Section, SectionKind
+from cds_service.reading.assertion import Standing
+from cds_service.reading.legend import legends
 from cds_service.reading.lexicon import Lexicon, Phrase
 from cds_service.reading.page import Page
 from cds_service.reading.priors import comparisons
 from cds_service.reading.rads import Category, categories
-from cds_service.reading.rads_scale import legends
 from cds_service.reading.said import said_of
+from cds_service.reading.sections import standing_of
 from cds_service.reading.sentence import NOTHING, Mention, Named, name, named
 from cds_service.reading.sentences import MOST_IN_A_SENTENCE
 from cds_service.reading.stage import Stage, stages
 from cds_service.reading.words import Words
 
+_FOUND: tuple[SectionKind, Standing] = ("findings", "findings")
 _MOST_MENTIONS = 600  # a long report names about a hundred things
 
 
@@ -35,8 +38,9 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
     earlier = comparisons(text, low, sections)
     if not naming:
         return tuple(earlier)
-    legend = legends(low) if stated or " = " in low else []
+    legend = legends(low)
     starts = [section.start for section in sections]
+    standings: list[tuple[SectionKind, Standing]] = [(section.kind, standing_of(section)) for section in sections]
     said: dict[str, bool] = {}
     found: list[Finding] = []
     for place, names in naming:
@@ -50,12 +54,12 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
         begin = page.starts[place] + names.lead
         first = begin + here[0][0]
         within = bisect_right(starts, first) - 1
-        section = sections[within].kind if within >= 0 else "findings"
+        section, standing = standings[within] if within >= 0 else _FOUND
         explained = bool(legend) and any(start <= first <= stop for start, stop in legend)
         inherited = page.inherited(place, begin) if names.adrift else ()
         follow, label = (page.next_pointing_back(place), page.label(begin)) if names.weighed else ("", "")
         for concept, assertion, start, end, mention, rest in said_of(
-            names, here, section, explained, inherited, follow, label, lexicon
+            names, here, standing, explained, inherited, follow, label, lexicon
         ):
             at, to = begin + start, begin + end
             span = (begin + mention[0], begin + mention[1])

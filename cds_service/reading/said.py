@@ -8,8 +8,8 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from cds_service.model import Assertion, SectionKind, Severity, Side, StatedStage, Suspicion, Trend
-from cds_service.reading.assertion import ASKING, Scene, Verdict, judge
+from cds_service.model import Assertion, Severity, Side, StatedStage, Suspicion, Trend
+from cds_service.reading.assertion import ASKING, Scene, Standing, Verdict, judge
 from cds_service.reading.binding import is_alternative, number_of, own_side, sets_against, sides_of, vertebrae
 from cds_service.reading.grading import Grade, grades, may_grade
 from cds_service.reading.lesions import sizes_of
@@ -89,7 +89,7 @@ class Said(NamedTuple):
 def said_of(
     names: Named,
     here: tuple[Mention, ...],
-    section: SectionKind,
+    section: Standing,
     explained: bool,
     inherited: tuple[str, ...],
     follow: str,
@@ -110,7 +110,7 @@ def said_of(
 def _said_of(
     names: Named,
     here: tuple[Mention, ...],
-    section: SectionKind,
+    section: Standing,
     explained: bool,
     inherited: tuple[str, ...],
     follow: str,
@@ -197,7 +197,7 @@ def _cover(reach: tuple[int, int], start: int, end: int) -> tuple[int, int]:
     return min(reach[0], start), max(reach[1], end)
 
 
-def _judge(scene: Scene, mention: Mention, section: SectionKind) -> Verdict:
+def _judge(scene: Scene, mention: Mention, section: Standing) -> Verdict:
     start, end, what = mention
     if isinstance(what, Phrase) and what.of_study and section in ("technique", "comparison"):
         section = "findings"

@@ -1,6 +1,9 @@
 """Where the sections of a report begin: headings on lines of their own, before text, or inline (`,IMPRESSION:`)."""
 
+import re
+
 from cds_service.model import Section, SectionKind
+from cds_service.reading.assertion import Standing
 from cds_service.reading.text import Stretch
 
 _NAMES: dict[SectionKind, str] = {
@@ -64,6 +67,37 @@ _LONGEST = max(map(len, _KINDS))
 _TAILS = frozenset(
     name.rstrip(_MARKS)[-3:].lstrip(_MARKS) for name in _KINDS
 )  # the cheap question: may a heading end so?
+
+
+_WORDS: tuple[tuple[str, Standing], ...] = (  # what any other heading is taken for, the first that fits
+    ("famil|fhx?\b", "family"),
+    ("legend|key|scale|lexicon|definition|glossary|reference|categories|criteria|disclaimer", "legend"),
+    ("present illness|hpi|chief complaint|hospital course|review of systems|ros\b|presenting", "complaint"),
+    ("indicat|reason|question|concern|request|referr|why", "indication"),
+    ("impression|conclusion|diagnos|opinion|summary|assessment", "impression"),
+    ("compar|prior|previous", "comparison"),
+    ("recommend|follow|plan|advice|suggest|next step", "recommendation"),
+    ("finding|result|observation|interpretation|narrative", "findings"),
+    ("histor|pmhx?\b|background|clinical|symptom|oncolog|surgical", "history"),
+    ("techni|protocol|procedure|contrast|sequence|dose|medication|radiotracer|method", "technique"),
+    ("addend|amend|correct", "addendum"),
+    ("exam|study|accession|patient|title|order", "header"),
+)
+_BY_WORDS = tuple([(re.compile(rf"\b(?:{words})"), standing) for words, standing in _WORDS])
+_TOLD_BY_WORDS: tuple[Standing, ...] = ("family", "legend", "complaint")
+
+
+def standing_under(heading: str) -> Standing:
+    """What a section with this heading is for an assertion, whatever the words: `Pertinent history:`, `BI-RADS key`."""
+    name = " ".join(heading.lower().strip(_MARKS + ":\n").split())
+    by_words: Standing = next((standing for words, standing in _BY_WORDS if words.search(name)), "findings")
+    return by_words if by_words in _TOLD_BY_WORDS else _KINDS.get(name, by_words)
+
+
+def standing_of(section: Section) -> Standing:
+    """What a section is for an assertion: its kind, unless its heading says more."""
+    told = standing_under(section.heading) if section.heading and section.kind in ("history", "indication") else None
+    return told if told in _TOLD_BY_WORDS else section.kind
 
 
 def find_sections(low: str, stretches: tuple[Stretch, ...]) -> tuple[Section, ...]:
