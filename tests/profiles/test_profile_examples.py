@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +69,16 @@ def test_what_is_compiled_is_what_is_written() -> None:
     build = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(build)
     assert (PROFILES / "compiled.json").read_text("utf-8") == build.digests(PROFILES)
+
+
+def test_compiling_gives_what_is_committed() -> None:
+    """SUSHI makes of the FSH files exactly the JSON in the repository, without asking the network."""
+    script = PROFILES.parent / "scripts" / "build_profiles.py"
+    environment = {**os.environ, "https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, script, "--check"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_value_set_extensions_are_defined() -> None:
