@@ -14,6 +14,7 @@ from cds_service.errors import SecondReadError
 
 _LAZY = {  # name -> (module, attribute, what --help says)
     "demo": ("cds_service.demo", "demo", "Sign real orders at the service and show each card or silence."),
+    "codes": ("cds_service.workbench.codes", "codes", "Check the site's own order codes; see what a licence gives."),
     "docs": ("cds_service.workbench.publishing", "docs", "Write one page a rule, from the rule files."),
     "fhir": ("cds_service.workbench.publishing", "fhir", "Write the rules as FHIR resources."),
     "ledger": ("cds_service.workbench.ledger_commands", "ledger", "Verify, export or prune what was recorded."),

@@ -69,7 +69,7 @@ def load_settings_content(settings: Settings) -> Content:
         layers or None,
         settings.rules_mode,
         site_file=settings.site_file,
-        local_codes=settings.local_codes_dir,
+        local_codes=settings.local_codes_dir or None,
         snomed=settings.snomed,
         rule_pages=pages,
     )

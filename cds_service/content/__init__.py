@@ -72,7 +72,7 @@ def load_content(
     rules_mode: Literal["as-files", "silent"] = "as-files",
     *,
     site_file: Path | None = None,
-    local_codes: Path | None = None,
+    local_codes: Path | Sequence[Path] | None = None,
     snomed: bool = True,
     rule_pages: str | None = None,
 ) -> Content:
@@ -166,11 +166,12 @@ def _checked(problems: list[Problem], path: Path, read: Callable[[Path, Sheet], 
     return found
 
 
-def digest_of(layers: Sequence[Path], local_codes: Path | None = None) -> str:
+def digest_of(layers: Sequence[Path], local_codes: Path | Sequence[Path] | None = None) -> str:
     """A digest of every content file of every layer and of the site's own codes, in the order of their names."""
     seen = hashlib.sha256()
     folders = [(layer, layer / part) for layer in layers for part in ("cards", "fhir_profiles/valuesets")]
-    for top, folder in [*folders, *([(local_codes, local_codes)] if local_codes else [])]:
+    own = (local_codes,) if isinstance(local_codes, Path) else local_codes or ()
+    for top, folder in [*folders, *zip(own, own, strict=True)]:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path.suffix in (".yaml", ".json", ".csv"):
                 seen.update(path.relative_to(top).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

@@ -1,7 +1,7 @@
 """A site's own order codes: CSV files that say which value set and group each belongs to.
 
 Columns: system, code, display, value_set, group, region; match and needs_cancer may follow. Spreadsheets write the
-files, so every mistake is named by its line.
+files, so every mistake is named by its line, its column and the nearest right word.
 """
 
 import csv
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cds_service.errors import Problem
 from cds_service.model import Member
+from cds_service.yaml_source import nearest
 
 _NEEDED = ("system", "code", "display", "value_set", "group", "region")
 _OPTIONAL = ("match", "needs_cancer")
@@ -51,21 +52,49 @@ def read_local_codes(
             missing = [name for name in _NEEDED if name not in header]
             strange = [name for name in header if name not in (*_NEEDED, *_OPTIONAL)]
             if missing or strange:
-                words = (
-                    f"missing columns: {', '.join(missing) or 'none'}; unknown columns: {', '.join(strange) or 'none'}"
-                )
-                problems.append(Problem(path.name, 1, 1, "columns", words))
+                unknown = ", ".join(f"{name}{nearest(name, (*_NEEDED, *_OPTIONAL))}" for name in strange)
+                words = f"missing columns: {', '.join(missing) or 'none'}; unknown columns: {unknown or 'none'}"
+                at = cell_starts(text.splitlines()[0])[header.index(strange[0])] if strange else 1
+                problems.append(Problem(path.name, 1, at, "columns", words))
                 continue
+            lines = text.splitlines()
             for row in rows:
-                _read_row(path.name, rows.line_num, row, groups, regions, seen, found, problems)
+                starts = cell_starts(lines[rows.line_num - 1]) if rows.line_num <= len(lines) else []
+                at_column = dict(zip(header, starts, strict=False)) if len(starts) == len(header) else {}
+                place = _Row(path.name, rows.line_num, at_column)
+                _read_row(place, row, groups, regions, seen, found, problems)
         except csv.Error as error:
             problems.append(Problem(path.name, rows.line_num + 1, 1, "not-csv", str(error)))
     return found, problems
 
 
+def cell_starts(line: str) -> list[int]:
+    """The column, from 1, at which each cell of one line of CSV begins; blanks before a cell are not part of it."""
+    starts, quoted, at = [1 + len(line) - len(line.lstrip(" "))], False, 0
+    for at, letter in enumerate(line):
+        if letter == '"':
+            quoted = not quoted  # a doubled quote inside a cell closes and opens it again
+        elif letter == "," and not quoted:
+            rest = line[at + 1 :]
+            starts.append(at + 2 + len(rest) - len(rest.lstrip(" ")))
+    return starts
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Where a row stands, and where each of its cells begins (nothing where a cell goes over several lines)."""
+
+    file: str
+    line: int
+    columns: Mapping[str, int]
+
+    def problem(self, cell: str, code: str, message: str) -> Problem:
+        """A problem of one cell."""
+        return Problem(self.file, self.line, self.columns.get(cell, 1), code, message)
+
+
 def _read_row(
-    file: str,
-    line: int,
+    place: _Row,
     row: dict[str, str | None],
     groups: Mapping[str, AbstractSet[str]],
     regions: AbstractSet[str],
@@ -75,38 +104,41 @@ def _read_row(
 ) -> None:
     """Add one row to `found`, or say what is wrong with it."""
     if None in row or None in row.values():
-        problems.append(Problem(file, line, 1, "cells", "the row has more or fewer cells than the header"))
+        problems.append(place.problem("", "cells", "the row has more or fewer cells than the header"))
         return
     cell = {name: (value or "").strip() for name, value in row.items()}
     if not any(cell.values()):
         return
-
-    def wrong(code: str, message: str) -> None:
-        problems.append(Problem(file, line, 1, code, message))
-
     before = len(problems)
+
+    def wrong(name: str, code: str, message: str) -> None:
+        problems.append(place.problem(name, code, message))
+
+    def unknown(name: str, what: str, known: AbstractSet[str]) -> None:
+        listed = ", ".join(sorted(known)) or "none"
+        code = f"unknown-{what.replace(' ', '-')}"
+        wrong(name, code, f"no {what} '{cell[name]}'{nearest(cell[name], known)}; known: {listed}")
+
     for name in ("system", "code", "value_set"):
         if not cell[name]:
-            wrong("empty", f"{name} is empty")
+            wrong(name, "empty", f"{name} is empty")
     known = groups.get(cell["value_set"])
     if cell["value_set"] and known is None:
-        wrong("unknown-value-set", f"there is no value set '{cell['value_set']}'; known: {', '.join(sorted(groups))}")
+        unknown("value_set", "value set", frozenset(groups))
     if known is not None and cell["group"] not in known and (cell["group"] or known):
-        wrong(
-            "unknown-group", f"'{cell['value_set']}' has no group '{cell['group']}'; known: {', '.join(sorted(known))}"
-        )
+        unknown("group", "group", known)
     if cell["region"] and cell["region"] not in regions:
-        wrong("unknown-region", f"unknown region '{cell['region']}'; known: {', '.join(sorted(regions))}")
+        unknown("region", "region", regions)
     match = cell.get("match", "") or "exact"
     if match not in ("exact", "prefix"):
-        wrong("unknown-match", f"match is '{match}'; expected exact or prefix")
+        wrong("match", "unknown-match", f"match is '{match}'{nearest(match, ('exact', 'prefix'))}; exact or prefix")
     needs = _TRUTH.get(cell.get("needs_cancer", "").lower())
     if needs is None:
-        wrong("not-yes-or-no", "needs_cancer is to be yes, no or empty")
+        wrong("needs_cancer", "not-yes-or-no", "needs_cancer is to be yes, no or empty")
     key = (cell["value_set"], cell["system"], cell["code"])
     if key in seen:
-        wrong("duplicate-code", f"'{cell['code']}' stands already at {seen[key]}")
-    seen.setdefault(key, f"{file}:{line}")
+        wrong("code", "duplicate-code", f"'{cell['code']}' stands already at {seen[key]}")
+    seen.setdefault(key, f"{place.file}:{place.line}")
     if len(problems) == before:
         member = Member(
             value_set=cell["value_set"], group=cell["group"], code=cell["code"], system=cell["system"],

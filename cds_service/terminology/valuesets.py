@@ -194,9 +194,10 @@ class _Reading:
 
 
 def load_value_sets(
-    folder: Folders, local: Path | None = None, *, cards: Folders | None = None, snomed: bool = True
+    folder: Folders, local: Folders | None = None, *, cards: Folders | None = None, snomed: bool = True
 ) -> ValueSets:
-    """The value sets of `folder`, with the site's own codes (`local/*.csv` or FHIR ValueSets) over them.
+    """The value sets of `folder`, with the site's own codes (`local/*.csv` or FHIR ValueSets) over them, a later
+    folder before an earlier one.
 
     Of several folders, the base first, a file of a later one takes the place of one before it. `folder/snomed/` holds
     what needs a SNOMED CT licence: leave it out by `snomed=False`, or by deleting it. Order phrases and cancer regions
@@ -212,12 +213,13 @@ def load_value_sets(
         reading.problems.append(Problem(str(folders[0].name), 1, 1, "no-value-sets", "the folder holds no ValueSet"))
     if local is not None and not reading.problems:
         groups = {name: frozenset(codes.groups) for name, codes in reading.codes.items()}
-        for path in sorted(local.glob("*.json")):
-            reading.file(path, "local-map")
-        found, problems = read_local_codes(local, groups, REGIONS)
-        reading.problems.extend(problems)
-        for code in found:
-            reading.local(code)
+        for layer in (local,) if isinstance(local, Path) else local:
+            for path in sorted(layer.glob("*.json")):
+                reading.file(path, "local-map")
+            found, problems = read_local_codes(layer, groups, REGIONS)
+            reading.problems.extend(problems)
+            for code in found:
+                reading.local(code)
     if reading.problems:
         raise ContentError(tuple(reading.problems))
     spoken = cards or [each.parent.parent / "cards" for each in folders]

@@ -90,3 +90,44 @@ def test_a_site_may_give_value_sets(root: Path, tmp_path: Path) -> None:
     (tmp_path / "foot-surgery.json").write_text(json.dumps({**ours, "id": "foot-surgery"}))
     with pytest.raises(ContentError, match="no value set 'foot-surgery'"):
         load_value_sets(root / "fhir_profiles/valuesets", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "near"),
+    [
+        ("urn:x,1,One,spine-surgry,fusion,spine", 13, "spine-surgery"),
+        ('urn:x,1,"One, of two",spine-surgery,fuson,spine', 37, "fusion"),
+        ('urn:x,1,"say ""one""",spine-surgery,fusion,spin', 44, "spine"),
+        ("  urn:x,   1,One,  spine-surgry,fusion,spine", 20, "spine-surgery"),
+    ],
+)
+def test_mistakes_are_named_by_column_with_the_nearest_word(
+    root: Path, tmp_path: Path, row: str, column: int, near: str
+) -> None:
+    """The column is where the wrong cell begins, quotes and blanks counted, and the nearest right word is offered."""
+    (tmp_path / "ours.csv").write_text(HEAD + row + "\n")
+    with pytest.raises(ContentError) as caught:
+        load_value_sets(root / "fhir_profiles/valuesets", tmp_path)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (2, column)
+    assert f"did you mean '{near}'" in problem.message
+
+
+def test_a_wrong_head_is_named_by_column(root: Path, tmp_path: Path) -> None:
+    """An unknown column of the head is found where it stands, with the nearest right name."""
+    (tmp_path / "ours.csv").write_text("system,code,display,value_set,grup,region\n")
+    with pytest.raises(ContentError, match=r"ours\.csv:1:31: .*grup; did you mean 'group'"):
+        load_value_sets(root / "fhir_profiles/valuesets", tmp_path)
+
+
+def test_a_department_goes_before_its_site(root: Path, tmp_path: Path) -> None:
+    """Of two folders the later one decides on a code that both have, and what only one has is found too."""
+    for name, rows in (
+        ("site", "urn:x,1,One,spine-surgery,fusion,spine\nurn:x,2,Two,spine-surgery,fusion,spine\n"),
+        ("department", "urn:x,1,One,spine-surgery,revision,spine\n"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ours.csv").write_text(HEAD + rows)
+    sets = load_value_sets(root / "fhir_profiles/valuesets", [tmp_path / "site", tmp_path / "department"])
+    found = [sets.find("spine-surgery", (Coding("urn:x", code),)) for code in ("1", "2")]
+    assert [member.group for member in found if member] == ["revision", "fusion"]
