@@ -19,6 +19,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from cds_service.errors import ContentError, Problem
 
+At = tuple[int, int] | tuple[int, int, str]  # line, column, and the file where it is not the one being checked
 Place = tuple[str | int, ...]  # keys and list numbers from the top
 _DEEPEST = 20
 _INT, _FLOAT, _BOOL, _NULL = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
@@ -31,7 +32,8 @@ class Node:
     value: Any
     line: int
     column: int
-    keys: dict[str, tuple[int, int]] = field(default_factory=dict)  # of a mapping: where each key stands
+    keys: dict[str, At] = field(default_factory=dict)  # of a mapping: where each key stands
+    file: str = ""  # where it is not the one being checked
 
     def plain(self) -> Any:
         """The value without positions."""
@@ -49,10 +51,10 @@ class Sheet:
     file: str
     problems: list[Problem] = field(default_factory=list)
 
-    def wrong(self, at: Node | tuple[int, int], code: str, message: str, severity: str = "error") -> None:
+    def wrong(self, at: Node | At, code: str, message: str, severity: str = "error") -> None:
         """Note one problem at a place; checking goes on, so that all are seen at once."""
-        line, column = at if isinstance(at, tuple) else (at.line, at.column)
-        self.problems.append(Problem(self.file, line, column, code, message, severity))
+        line, column, file = (*at, "")[:3] if isinstance(at, tuple) else (at.line, at.column, at.file)
+        self.problems.append(Problem(file or self.file, line, column, code, message, severity))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def _tree(node: Any, sheet: Sheet, depth: int = 0) -> Node:
         return Node([_tree(item, sheet, depth + 1) for item in node.value], line, column)
     assert isinstance(node, MappingNode)  # noqa: S101  compose() makes no fourth kind; this tells mypy
     value: dict[str, Node] = {}
-    keys: dict[str, tuple[int, int]] = {}
+    keys: dict[str, At] = {}
     for key_node, value_node in node.value:
         key = str(key_node.value)
         place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)

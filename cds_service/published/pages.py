@@ -43,6 +43,7 @@ def rule_markdown(rule: Rule, content: Content, suffix: str = "") -> str:
         _approval(str(about.get("signed", ""))),
         _plain(str(about.get("rationale", ""))),
         _table(("", ""), _facts(rule, content)),
+        *(f"> Changed here ({Path(file).parents[2].name}): {_plain(why)}" for file, why in about.get("changed_by", ())),
         "## When it speaks",
         "It is asked when an order of its kind is about to be signed. It speaks only if **all** of this is true:",
         _numbered(line.says for line in rule.criteria),
@@ -192,11 +193,15 @@ def _tests(rule: Rule) -> Iterator[str]:
 
 
 def inline_tests(rule: Rule) -> list[tuple[str, str, int]]:
-    """Name, expected outcome and number of variants of each inline test, read from the rule's file."""
-    node = read_yaml(Path(rule.file), Sheet(rule.file))
-    given = node.value.get("tests") if node is not None and isinstance(node.value, dict) else None
+    """Name, expected outcome and number of variants of each inline test, read from the rule's file and its changes."""
+    tests: dict[str, Any] = {}
+    for file in (rule.file, *(file for file, _ in rule.about.get("changed_by", ()))):
+        node = read_yaml(Path(file), Sheet(file))
+        given = node.value.get("tests") if node is not None and isinstance(node.value, dict) else None
+        for test in given.plain() if given is not None and isinstance(given.value, list) else ():
+            tests[str(test.get("name", ""))] = test
     found = []
-    for test in given.plain() if given is not None and isinstance(given.value, list) else ():
+    for test in tests.values():
         expect = test.get("expect") or {}
         words = [str(expect.get("outcome", "")), str(expect.get("indicator", ""))]
         because = f"because `{expect['because']}`" if expect.get("because") else ""

@@ -3,11 +3,13 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 from cds_service.errors import ContentError, Problem
 from cds_service.layers import Folders, layered, topmost
+from cds_service.rules.changing import changed, read_changes
 from cds_service.rules.compiling import compile_criterion
 from cds_service.rules.fields import Field, read_fields
 from cds_service.rules.rule import Criterion, Evidence, Names, Rule, RuleSet, ruleset
@@ -58,20 +60,25 @@ def check_rules(
     paths = [path for path in layered(folder, "*.y*ml") if path.suffix in (".yaml", ".yml")]
     if not paths:
         problems.append(Problem(str(cards[0] / "rules"), 1, 1, "no-rules", "there is no rule file in this folder"))
+    changes, changing = read_changes([each / "changes" for each in cards], (path.stem for path in paths))
     for path in paths:
         sheet = Sheet(str(path))
         if path.stem in seen:
             sheet.wrong((1, 1), "duplicate-id", f"rule '{path.stem}' stands in {seen[path.stem]} too")
         seen[path.stem] = str(path)
         node = read_yaml(path, sheet, without="" if tests else "tests")
+        here = changes.get(path.stem, [])
+        if node is not None and isinstance(node.value, dict):
+            node = changed(node, here)
         if node is not None:
             rule = read_rule(node, sheet, path.stem, names, evidence, everywhere, tests)
             if rule is not None:
-                rules.append(rule)
+                made = [(of.file, str(change.value["why"].value)) for change, of in here]
+                rules.append(replace(rule, about={**rule.about, "changed_by": made}) if made else rule)
                 _check_review(rule, sheet, as_of)
             silence_lints(node, sheet)
         problems += sorted(sheet.problems, key=lambda p: (p.line, p.column))
-    return tuple(rules), tuple(problems)
+    return tuple(rules), (*problems, *(problem for sheet in changing for problem in sheet.problems))
 
 
 def read_exclusions(path: Path, names: Names) -> tuple[tuple[Criterion, ...], list[Problem]]:
@@ -132,6 +139,7 @@ def _digest(folder: Folders) -> str:
     """Of every file that decides: the rules and the exclusions, as they hold."""
     digest = hashlib.sha256()
     cards = [each.parent for each in ((folder,) if isinstance(folder, Path) else folder)]
-    for path in (*layered(folder, "*.y*ml"), topmost(cards, "exclusions.yaml")):
+    own = [path for each in cards for path in sorted((each / "changes").glob("*.yaml"))]
+    for path in (*layered(folder, "*.y*ml"), topmost(cards, "exclusions.yaml"), *own):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
