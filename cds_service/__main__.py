@@ -18,6 +18,7 @@ _LAZY = {  # name -> (module, attribute, what --help says)
     "docs": ("cds_service.workbench.publishing", "docs", "Write one page a rule, from the rule files."),
     "fhir": ("cds_service.workbench.publishing", "fhir", "Write the rules as FHIR resources."),
     "ledger": ("cds_service.workbench.ledger_commands", "ledger", "Verify, export or prune what was recorded."),
+    "orders": ("cds_service.workbench.orders_command", "orders", "See which surgical orders nothing recognised."),
     "rules": ("cds_service.workbench", "rules", "Validate and test the rules."),
 }
 

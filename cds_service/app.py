@@ -33,6 +33,7 @@ from cds_service.outbound import Allowlist
 from cds_service.outbound.connections import guarded_session
 from cds_service.service import answer
 from cds_service.telemetry import count_circuit, count_ledger_loss, failing_rules, metrics_page
+from cds_service.unmatched import UnmatchedOrders
 from cds_service.web import (
     Buckets,
     allow_origins,
@@ -99,6 +100,7 @@ def create_app(
     fhir = fhir or _reader(settings, trust)
     new_uuid = new_uuid or _new_uuids()
     seconds = settings.deadline_ms / 1000
+    unmatched = UnmatchedOrders(settings.database_url, clock)
 
     seen = SeenTokens(settings.database_url) if trust.mode == "jwt" else None
     buckets = Buckets(settings.calls_per_second)
@@ -130,11 +132,13 @@ def create_app(
             deadline=Deadline(seconds),
             now=clock(),
             new_uuid=new_uuid,
+            count_unmatched=unmatched.count,
         )
 
     app = Flask("second-read", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes  # of the other paths
     app.extensions["second-read"] = {"settings": settings, "content": content, "ledger": ledger, "fhir": fhir}
+from cds_service.unmatched import UnmatchedOrders
     app.extensions["second-read"]["seen"] = seen
     answer_errors(app)
     close_by_default(app, is_operator)
@@ -179,6 +183,7 @@ def close_app(app: Flask) -> None:
     parts = app.extensions["second-read"]
     parts["ledger"].close()
     parts["fhir"].close()
+from cds_service.unmatched import UnmatchedOrders
     if parts["seen"] is not None:
         parts["seen"].close()
 

@@ -27,12 +27,15 @@ def answer(
     deadline: Deadline,
     now: datetime,
     new_uuid: Callable[[], str],
+    count_unmatched: Callable[[tuple[tuple[str, str], ...]], None] | None = None,
 ) -> tuple[Card, ...]:
     """Answer one order-sign call: at most one card, always a ledger entry.
 
     Raises `PrefetchRequired` when no relevant order could be decided for lack of prefetch and nothing could be read.
     """
     basket = gather.orders(request, content.value_sets)  # triage: most calls end here
+    if count_unmatched and (missed := gather.unmatched_surgery(basket)):
+        count_unmatched(missed)
     if not basket.relevant:
         telemetry.count_gaps(basket.gaps)
         ledger.count_irrelevant(client)

@@ -4,5 +4,6 @@ from cds_service.gather.cases import cases
 from cds_service.gather.deadline import Deadline
 from cds_service.gather.fhir import FhirReader
 from cds_service.gather.orders import Basket, orders
+from cds_service.gather.unmatched import unmatched_surgery
 
-__all__ = ["Basket", "Deadline", "FhirReader", "cases", "orders"]
+__all__ = ["Basket", "Deadline", "FhirReader", "cases", "orders", "unmatched_surgery"]
