@@ -138,8 +138,7 @@ def create_app(
     app = Flask("second-read", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes  # of the other paths
     app.extensions["second-read"] = {"settings": settings, "content": content, "ledger": ledger, "fhir": fhir}
-from cds_service.unmatched import UnmatchedOrders
-    app.extensions["second-read"]["seen"] = seen
+    app.extensions["second-read"] |= {"seen": seen, "unmatched": unmatched}
     answer_errors(app)
     close_by_default(app, is_operator)
     sign = order_signer(admit, decide, settings.max_body_bytes)
@@ -183,7 +182,7 @@ def close_app(app: Flask) -> None:
     parts = app.extensions["second-read"]
     parts["ledger"].close()
     parts["fhir"].close()
-from cds_service.unmatched import UnmatchedOrders
+    parts["unmatched"].close()
     if parts["seen"] is not None:
         parts["seen"].close()
 

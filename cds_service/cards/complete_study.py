@@ -13,6 +13,8 @@ from cds_service.cards.order import IMAGING, before, diagnosis, named, priority
 from cds_service.cards.phrases import study_words
 from cds_service.model import Case, Coding
 
+PROFILE = "http://second-read.org/fhir/StructureDefinition/complete-study-service-request"
+
 
 @dataclass(frozen=True, slots=True)
 class CompleteStudies:
@@ -43,6 +45,7 @@ def complete_study_order(
     supporting += [named(report.reference, "DiagnosticReport", "Report of the earlier study")] if report else []
     resource: dict[str, Any] = {
         "resourceType": "ServiceRequest",
+        "meta": {"profile": [PROFILE]},
         **before(case),
         "status": "draft",
         "intent": "proposal",

@@ -41,6 +41,35 @@ Description: "The draft order that a Second Read card offers: a subspecialty rad
 * note 1..*
 * note ^comment = "The decision question for the second reader."
 
+Profile: CompleteStudyServiceRequest
+Parent: ServiceRequest
+Id: complete-study-service-request
+Title: "Complete-study order"
+Description: "The draft order that a Second Read card offers where the study that a treatment rests on is missing, outdated, not diagnostic or shows only a part: a complete study. It is a proposal. It never holds, replaces or fulfils the treatment order."
+* obeys second-read-not-stat and second-read-one-before-order and second-read-note-text
+* extension contains BeforeOrder named beforeOrder 0..1
+* status = #draft
+* intent = #proposal
+* category 1..*
+* category ^slicing.discriminator.type = #pattern
+* category ^slicing.discriminator.path = "$this"
+* category ^slicing.rules = #open
+* category contains imaging 1..1
+* category[imaging] = $SCT#363679005
+* doNotPerform 0..0
+* basedOn 0..0
+* replaces 0..0
+* code 1..1
+* code.coding 1..*
+* code.text 1..1
+* subject only Reference(Patient)
+* authoredOn 1..1
+* requester only Reference(Practitioner or PractitionerRole)
+* supportingInfo only Reference(ImagingStudy or DiagnosticReport)
+* supportingInfo ^comment = "The earlier study and its report, where there are any."
+* note 1..*
+* note ^comment = "Why it is asked for."
+
 Invariant: second-read-reason
 Description: "A reason says that this is a review of an existing study (DICOM 111418) or a second opinion (HL7 v2-0336 S)."
 Severity: #error
