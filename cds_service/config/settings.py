@@ -188,8 +188,8 @@ class Settings:
         default=True,
         metadata=_about(
             yes_or_no,
-            "Serve the rules to be read, without patient data and without authentication: as FHIR below `/fhir`, and"
-            " one page each below `/rules`. Cards link to those pages where `public_urls` is set.",
+            "Serve the rules to be read, without patient data: one page each below `/rules`, open to everybody, and as"
+            " FHIR below `/fhir`, with the operator's token. Cards link to those pages where `public_urls` is set.",
             "true",
         ),
     )
