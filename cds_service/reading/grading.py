@@ -52,7 +52,8 @@ _AFTER = re.compile(  # `stenosis is moderate`, `stenosis at L4-L5, moderate`, `
     r"[ ,:(]{0,3}(?:(?:is|are|was|which|that|appears?|remains?|graded|as|now|has|have|progressed|worsened"
     r"|increased|again|currently|at|the|of|level|and|in|on"
     rf"|left|right|bilateral|considered|overall|worst|most|where|it|be|to|estimated|from|through|pronounced|prominent"
-    rf"|greatest|conspicuous|[ctls]\d{{1,2}}(?:[-/][ctls]?\d{{1,2}})?)[ ,:(]{{1,3}}){{0,9}}+"
+    rf"|greatest|conspicuous|unchanged|stable|similar|still|persistently"
+    rf"|[ctls]\d{{1,2}}(?:[-/][ctls]?\d{{1,2}})?)[ ,:(]{{1,3}}){{0,9}}+"
     rf"(?P<range>{_RANGE})(?=$|[.,;)]| (?:and|at|on|in|to|with|by|but|though|worse|left|right|bilateral|compared"
     rf"|from)\b)"
 )

@@ -21,9 +21,10 @@ _FORMER = re.compile(
     r"[ ,:]{0,2}(?:approximately |about |up to |of |at |was )?\Z"
 )
 _DISTANCE = re.compile(  # a number that places or moves something is no size
-    r" ?(?:anterior|posterior|superior|inferior|lateral|medial|caudal|cranial|above|below|deep|from|away|distal"
-    r"|proximal|beyond|of (?:retraction|retropulsion|displacement|translation|subluxation|listhesis|dynamic)|slices?"
-    r"|collimation|thick|intervals?|sections?|reconstruct\w+|apart)\b"
+    r" ?(?:(?:anterior|posterior|superior|inferior|lateral|medial|caudal|cranial|deep|distal|proximal)(?:ly)?"
+    r" (?:to|of|from)"
+    r"|above|below|from|away|beyond|of (?:retraction|retropulsion|displacement|translation|subluxation"
+    r"|listhesis|dynamic)|slices?|collimation|thick|intervals?|sections?|reconstruct\w+|apart)\b"
 )
 _THICKNESS = re.compile(r"(?:slice|section|collimation|interval|fov|spacing)(?: thickness)?(?: of| is|:|,)? ?\Z")
 _SINCE = re.compile(r" ?(?:previously|prior|on (?:the )?prior|before)\b")

@@ -51,7 +51,8 @@ class Page(Sentences):
         above, levels = self._head(place, line)
         if levels:
             return levels
-        if place > above and continues(low, start):
+        begin = self.starts[place]
+        if place > above and (continues(low, start) or low[max(0, begin - 2) : begin].startswith(";")):
             bare = _bare(self.stretches[place - 1])
             before = (levels_in if len(bare) <= MOST_IN_A_SENTENCE else levels_in.__wrapped__)(bare)
             if before:

@@ -91,7 +91,7 @@ def _side(body: Placed, impression: Placed) -> list[Conflict]:
 def _presence(concept: str, body: Placed, impression: Placed) -> list[Conflict]:
     early = [(at, finding) for at, finding in body if finding.concept == concept]
     late = [(at, finding) for at, finding in impression if finding.concept == concept]
-    if not early or not late or early[0][1].regions != late[0][1].regions:
+    if not early or not late or early[0][1].organs != late[0][1].organs:
         return []
     first, second = {f.assertion for _, f in early}, {f.assertion for _, f in late}
     if len(first) == len(second) == 1 and first != second:

@@ -10,8 +10,9 @@ from typing import Literal, NamedTuple
 
 from cds_service.model import Assertion, Severity, Side, StatedStage, Suspicion, Trend
 from cds_service.reading.assertion import ASKING, Scene, Standing, Verdict, judge
-from cds_service.reading.binding import is_alternative, number_of, own_side, sets_against, sides_of, vertebrae
+from cds_service.reading.binding import number_of, own_side, sets_against, sides_of, vertebrae
 from cds_service.reading.grading import Grade, grades, may_grade
+from cds_service.reading.judging import NO_ALTERNATIVE, judge_mention
 from cds_service.reading.lesions import sizes_of
 from cds_service.reading.lexicon import Lexicon, Phrase
 from cds_service.reading.page import levels_in
@@ -27,23 +28,10 @@ _RISING: tuple[Suspicion, ...] = ("benign", "indeterminate", "suspicious")
 _WEIGHED = ("present", "uncertain", "historical")
 _DOUBTS = ("suspicious", "indeterminate")
 _NOTHING = Weight([], (), (), ())
-_NO_ALTERNATIVE = ("lesion", "limited-study", "recommendation", "comparison")
 _CANCER = frozenset({"malignancy", "metastasis", "recurrence", "spinal-tumour"})
-_FORMER_CATEGORY = re.compile(
-    r"(?:previous(?:ly)?|prior|formerly|initially|(?:down|up)graded from|changed from|from|last|old)"
-    r"(?: (?:\w+ ){0,3}(?:was|of|as|category|assessment|exam|study|mammogram|ultrasound|mri|ct|scan|report"
-    r"|assigned|assessed|categorized|classified))?["
-    r" :,(]{0,3}\Z"
-)
-_ON_CONDITION = re.compile(
-    r"\b(?:if|should|unless|in case of) (?:symptoms|clinically|clinical|there|the patient|indicated|desired|needed)"
-)
 _TAKEN_FOR = re.compile(  # what stands before a benign name that another lesion is taken for
     r"(?:consistent|compatible|in keeping|most in keeping) with|represent\w*|likely|probab\w+|favou?r\w*"
     r"|typical (?:of|for)|characteristic of|diagnostic of|suggest\w*|suggestive of"
-)
-_ON_PRIOR = re.compile(
-    r"[ )(]{0,2}(?:(?:on|at|in|from) (?:the |an )?)?(?:prior|previous(?:ly)?|earlier)\b(?! (?:seen|noted|known))"
 )
 
 
@@ -119,7 +107,7 @@ def _said_of(
 ) -> tuple[Said, ...]:
     low, scene = names.low, names.scene
     verdicts = [
-        Verdict("hypothetical", "scale-legend", False) if explained else _judge(scene, mention, section)
+        Verdict("hypothetical", "scale-legend", False) if explained else judge_mention(scene, mention, section)
         for mention in here
     ]
     weight = _NOTHING
@@ -134,10 +122,9 @@ def _said_of(
         certain = certain or (verdict.assertion == "present" and what.concept in _CANCER)
         if what.lesion:
             lesions += 1
-        if what.lesion or what.of_study:
             weighed = weighed or verdict.assertion in _WEIGHED
     if weighed:
-        weight = weigh(scene, follow, label, lexicon)
+        weight = weigh(names, follow, label, lexicon)
         suspicion = _suspicion(weight, here, verdicts)
     levels = levels_in(low) if graded else ()
     sides = sides_of(low, [(start, end) for start, end, _ in here])
@@ -171,6 +158,8 @@ def _said_of(
             hedged = hedged or (verdict.assertion == "present" and doubt in _DOUBTS and not certain)
         if what.graded:
             every = grades(low, (start, end), before, after, levels, inherited, plain)
+            if len(every) == 1 and every[0].side is None and not plain:
+                every = [every[0]._replace(side=own_side(low[start:end]))]
             trend = trend or _trend(scene, start, end)
             hedged = hedged or (verdict.assertion == "present" and number + 1 == len(here) and _doubted(scene, end))
         else:
@@ -183,11 +172,10 @@ def _said_of(
             if said == "absent" and left >= max(end, reach[1]):
                 said = "present"  # `absent at L3-L4 and moderate at L4-L5`
             rest = Rest(
-                what.id, verdict.trigger, hedged, severity, named, side or own_side(low[start:end]), size, prior, trend,
-                doubt,
-                value=value, regions=regions, axes_mm=axes, organs=weight.organs, vertebrae=bones,
-                incidental=incidental, date=date_in(low) if what.concept == "comparison" else None,
-                versus=tuple([one for one in against if one != what.concept]) if said == "uncertain" else (),
+                what.id, verdict.trigger, hedged, severity, named, side, size, prior, trend, doubt, None, value, None,
+                regions, axes, weight.organs or names.organs, bones, incidental, None, (), None,
+                tuple([one for one in against if one != what.concept]) if against and said == "uncertain" else (),
+                date_in(low) if what.concept == "comparison" else None,
             )  # fmt: skip
             found.append(Said(what.concept, said, at, to, (start, end), rest))
     return tuple(found)
@@ -195,32 +183,6 @@ def _said_of(
 
 def _cover(reach: tuple[int, int], start: int, end: int) -> tuple[int, int]:
     return min(reach[0], start), max(reach[1], end)
-
-
-def _judge(scene: Scene, mention: Mention, section: Standing) -> Verdict:
-    start, end, what = mention
-    if isinstance(what, Phrase) and what.of_study and section in ("technique", "comparison"):
-        section = "findings"
-    verdict = judge(scene, start, end, section)
-    if isinstance(what, Phrase) and what.concept == "recommendation":
-        return _asked(scene.low, verdict)
-    if (
-        isinstance(what, Phrase) and verdict.assertion == "present" and what.concept not in _NO_ALTERNATIVE
-        and is_alternative(scene.low, (start, end))
-    ):  # fmt: skip
-        return Verdict("uncertain", "versus", True, verdict.reach)
-    if isinstance(what, Category) and verdict.assertion in ("present", "uncertain"):
-        head = scene.low[max(0, start - 60) : start]
-        if _FORMER_CATEGORY.search(head) or _ON_PRIOR.match(scene.low, end):
-            return Verdict("historical", "prior-category", verdict.hedged, verdict.reach)
-    return verdict
-
-
-def _asked(low: str, verdict: Verdict) -> Verdict:
-    """A recommendation: `suggested` and `may be considered` ask softly; `if symptoms persist` asks for later."""
-    if verdict.assertion in ("present", "uncertain") and _ON_CONDITION.search(low):
-        return Verdict("hypothetical", "if", verdict.hedged, verdict.reach)
-    return verdict._replace(assertion="present") if verdict.assertion == "uncertain" else verdict
 
 
 def _held_against(low: str, here: tuple[Mention, ...], verdicts: list[Verdict]) -> tuple[str, ...]:
@@ -231,7 +193,7 @@ def _held_against(low: str, here: tuple[Mention, ...], verdicts: list[Verdict]) 
         dict.fromkeys(
             what.concept
             for (_, _, what), verdict in zip(here, verdicts, strict=True)
-            if isinstance(what, Phrase) and verdict.assertion == "uncertain" and what.concept not in _NO_ALTERNATIVE
+            if isinstance(what, Phrase) and verdict.assertion == "uncertain" and what.concept not in NO_ALTERNATIVE
         )
     )
 

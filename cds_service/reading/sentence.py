@@ -20,7 +20,10 @@ Mention = tuple[int, int, Phrase | Category | Stage]
 
 _KEPT = 4096
 _OF_NAMES = ("historical", "hedge")
-_DIGIT = re.compile(r"\d")
+_MEASURES = re.compile(r"\d ?-?(?:[mc]m\b|(?:centi|milli))")
+_MEASURED = re.compile(
+    r"(?:it|this|these|they)(?: now| currently)? (?:measures?|is|are)\b|measuring\b"
+)  # `It measures 3 cm`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +43,7 @@ class Named:
     adrift: bool = False  # whether something is graded and no level named
     weighed: bool = False  # whether there may be a lesion to weigh
     kept: bool = False  # whether the same stretch gives this very object again
+    organs: tuple[str, ...] = ()
 
 
 class Weight(NamedTuple):
@@ -77,6 +81,8 @@ def name(
     length = len(low)
     every = tuple([(start - lead, end - lead, what) for start, end, what in mentions]) if lead else tuple(mentions)
     here = tuple([one for one in every if one[1] <= length and _counts(one[2], low)])
+    if not here and lead + length >= len(stretch):  # `CT` where nothing is asked for: names nothing
+        return _ONLY_RADS if rads else NOTHING
     far = graded = weighed = False
     for _, _, what in here:
         if isinstance(what, Phrase):
@@ -93,7 +99,9 @@ def name(
             triggers = [(at - lead, to - lead, what) for at, to, what in triggers if at >= lead]
         triggers = [one for one in triggers if one[2].kind not in _OF_NAMES or not _inside(one, here)]
         scene = scene_with(low, triggers)
-    return Named(lead, low, every, here, scene, far, rads, graded and not levels_in(low), weighed, kept)
+    adrift = graded and not levels_in(low)
+    organs = _organs(words, lexicon) if weighed else ()
+    return Named(lead, low, every, here, scene, far, rads, adrift, weighed, kept, organs)
 
 
 def _inside(trigger: tuple[int, int, object], mentions: Sequence[Mention]) -> bool:
@@ -112,14 +120,18 @@ def _counts(what: Phrase | Category | Stage, low: str) -> bool:
     return what.beside is None or what.beside.search(low) is not None
 
 
-def weigh(scene: Scene, follow: str, label: str, lexicon: Lexicon) -> Weight:
+def weigh(names: Named, follow: str, label: str, lexicon: Lexicon) -> Weight:
     """Measure what a sentence says of its lesions; dear, so only for those that it asserts."""
-    low = scene.low
-    measured = sizes(low, 0, len(low)) if _DIGIT.search(low) else []
+    low, scene = names.low, names.scene
+    measured = sizes(low, 0, len(low)) if _MEASURES.search(low) else []
+    if not measured and follow and _MEASURED.match(follow):
+        measured = [
+            size._replace(start=len(low), end=len(low)) for size in sizes(follow, 0, len(follow))
+        ]  # fmt: skip
     scenes = (scene, scene_of(follow, lexicon)) if follow else (scene,)
-    named = _organs(low, lexicon) or (_organs(label, lexicon) if label else ())
-    return Weight(measured, regions(low) or (regions(label) if label else ()), named, scenes)
+    organs = names.organs or (_organs(Words(label), lexicon) if label else ())
+    return Weight(measured, regions(low) or (regions(label) if label else ()), organs, scenes)
 
 
-def _organs(low: str, lexicon: Lexicon) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([organ for _, _, organ in lexicon.find_organs.find(Words(low))]))
+def _organs(words: Words, lexicon: Lexicon) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([organ for _, _, organ in lexicon.find_organs.find(words)]))

@@ -9,7 +9,7 @@ from cds_service.model import Finding, Reading, ReportPart
 from cds_service.reading import Lexicon, read
 
 HERE = Path(__file__).parent
-FILES = ("sentences", "regression")
+FILES = ("sentences", "regression", "heldout")
 CASES = [
     (f"{file}-{area}", row[0], row[1:])
     for file in FILES
