@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from cds_service import gather, reading, rules, telemetry
-from cds_service.cards import build_cards, not_offered
+from cds_service.cards import build_cards, not_offered, profile_of
 from cds_service.content import Content
 from cds_service.errors import LedgerUnavailable, PrefetchRequired
 from cds_service.gather import Deadline, FhirReader
@@ -57,9 +57,14 @@ def answer(
     decisions = tuple(decide_case(case, content) for case in cases)
     watch.lap("decide")
     cards = build_cards(
-        decisions, content.rules.speech, content.words, client=client.profile, user=request.user_id, now=now,
+        decisions,
+        content.rules.speech,
+        content.words,
+        client=profile_of(content.words.clients, client, request),
+        user=request.user_id,
+        now=now,
         new_uuid=new_uuid,
-    )  # fmt: skip
+    )
     watch.lap("word")
     ledger.record(request, client, decisions, cards, watch.millis)
     _measure(decisions, content, watch.millis)

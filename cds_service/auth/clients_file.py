@@ -68,7 +68,7 @@ def _issuer(entry: dict[str, Any], where: str, folder: Path, settings: Settings)
             raise SettingsError(f"{where}.{name}: a text is expected")
     if "iss" not in entry:
         raise SettingsError(f"{where}.iss: is expected")
-    client = AuthenticatedClient(entry["iss"], entry.get("tenant"), entry.get("profile", "reference"))
+    client = AuthenticatedClient(entry["iss"], entry.get("tenant"), entry.get("profile", ""))
     certificates = tuple(_texts(entry, "certificates", where))
     if not all(map(_is_certificate, certificates)):
         raise SettingsError(f"{where}.certificates: `sha256:` and 64 hexadecimal digits, or `dns:` and a name")

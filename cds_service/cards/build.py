@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from cds_service.cards.client import rendered
 from cds_service.cards.complete_study import complete_study_order
-from cds_service.cards.order import ORDER_TEXT, second_read_order
+from cds_service.cards.order import second_read_order
 from cds_service.cards.phrases import cut, day, escaped, literal_cut, plain, report_words
 from cds_service.cards.slots import fill, slot_values, summary_line
 from cds_service.cards.words import Client, Evidence, Words
@@ -52,7 +53,7 @@ def build_cards(
     speech: Mapping[str, Speech],
     words: Words,
     *,
-    client: str = "reference",
+    client: Client | None = None,
     user: str = "",
     now: datetime,
     new_uuid: Callable[[], str],
@@ -60,7 +61,7 @@ def build_cards(
 ) -> tuple[Card, ...]:
     """At most `most` cards, the strongest first; () when no active rule speaks or its second read is not offered."""
     concerns = _merged([c for decision in decisions for c in _concerns(decision, speech, words)])
-    profile = words.clients.get(client) or words.clients.get("reference") or Client("reference")
+    profile = client or words.clients.get("reference") or Client("reference")
     return tuple(_card(concern, words, profile, user, now, new_uuid) for concern in concerns[:most])
 
 
@@ -133,7 +134,7 @@ def _card(
         "uuid": uuid,
         "summary": summary_line(said, values),
         "indicator": concern.lead.indicator,
-        "detail": detail(concern, values, words, min(profile.detail_characters, DETAIL_LONGEST)),
+        "detail": detail(concern, values, words),
         "source": {
             "label": words.site.label,
             **({"url": words.site.url.replace("{rule}", said.rule)} if words.site.url else {}),
@@ -144,29 +145,30 @@ def _card(
     if said.offer == "notice":
         if link := _report_link(case, words):
             wire["links"] = [link]
-    elif profile.suggestions:
+    else:
         suggestion = new_uuid()
-        wire["suggestions"] = [_suggestion(concern, words, profile, user, now, suggestion, values)]
-        wire["selectionBehavior"] = profile.selection_behavior
+        wire["suggestions"] = [_suggestion(concern, user, now, suggestion, values)]
+        wire["selectionBehavior"] = "at-most-one"
     reasons = [words.override_reasons[code] for code in said.override_reasons if code in words.override_reasons]
-    if profile.override_reasons and reasons:
+    if reasons:
         wire["overrideReasons"] = [{"system": REASON_SYSTEM, "code": r.code, "display": r.display} for r in reasons[:6]]
-    if profile.associated_resource:
-        wire["extension"] = {"davinci-crd.associated-resource": [{"reference": case.order.reference}]}
+    wire["extension"] = {"davinci-crd.associated-resource": [{"reference": case.order.reference}]}
+    wire = rendered(wire, profile, _order_key(concern, words, profile), values.get("study", ""))
+    if "suggestions" not in wire:
+        suggestion = None
     study = case.study.reference if case.study else None
     rules = (said.rule, *(other.rule for other in concern.also))
     return Card(uuid, topic, rules, concern.lead.indicator, case.order.reference, study, suggestion, wire)
 
 
-def _suggestion(
-    concern: Concern,
-    words: Words,
-    profile: Client,
-    user: str,
-    now: datetime,
-    uuid: str,
-    values: Mapping[str, str],
-) -> dict[str, Any]:
+def _order_key(concern: Concern, words: Words, profile: Client) -> str | None:
+    """The site's own key of the order that the card offers, where its client makes orders by key."""
+    if concern.study is not None or concern.speech.offer != "second-read":
+        return None
+    return words.site.order_keys.get(profile.name, {}).get(concern.reader.id)
+
+
+def _suggestion(concern: Concern, user: str, now: datetime, uuid: str, values: Mapping[str, str]) -> dict[str, Any]:
     """One create action; its text says exactly what is ordered, for clients that show nothing else."""
     question = fill(concern.speech.question, values) or concern.speech.question
     if concern.study is not None:
@@ -177,10 +179,6 @@ def _suggestion(
     label = concern.reader.label[:1].upper() + concern.reader.label[1:]
     name = f"Order: Second read – {label} ({values['study']})"
     resource = second_read_order(concern.case, concern.reader, question, user=user, now=now)
-    key = words.site.order_keys.get(profile.name, {}).get(concern.reader.id)
-    if profile.order_code == "site-key" and key:
-        system, _, code = key.rpartition("|")
-        resource["code"] = {"coding": [{"system": system, "code": code}], "text": ORDER_TEXT}
     action = {"type": "create", "description": name, "resource": resource}
     return {"label": name, "uuid": uuid, "isRecommended": False, "actions": [action]}
 

@@ -36,8 +36,13 @@ class Client:
     suggestions: bool = True
     override_reasons: bool = True
     detail_characters: int = 600
+    detail_lines: int = 6
+    line_characters: int = 0  # the longest line; 0: no limit
     order_code: Literal["standard", "site-key"] = "standard"
+    links: Literal["absolute", "none"] = "absolute"
     associated_resource: bool = True
+    issuers: tuple[str, ...] = ()  # host names of the `iss` by which the client is known
+    extensions: tuple[str, ...] = ()  # beginnings of extension names in a request by which it is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,13 @@ _CLIENT = {
     "suggestions": Field("flag", "whether suggestions can be shown", required=True),
     "override_reasons": Field("flag", "whether override reasons can be shown", required=True),
     "detail_characters": Field("number", "the longest detail", required=True),
+    "detail_lines": Field("number", "the most lines of a detail", required=True),
+    "line_characters": Field("number", "the longest line, 0 for no limit", required=True),
     "order_code": Field("choice", "how the client makes an order", ("standard", "site-key"), required=True),
+    "links": Field("choice", "which links reach the user", ("absolute", "none"), required=True),
     "associated_resource": Field("flag", "whether cards name their order in an extension", required=True),
+    "issuers": Field("words", "host names of the iss by which the client is known"),
+    "extensions": Field("words", "beginnings of extension names by which a request of it is known"),
 }
 _SITE = {
     "label": Field("text", "who speaks: the source label of every card", required=True),
@@ -123,11 +128,11 @@ def read_client(path: Path, sheet: Sheet) -> Client | None:
     if root is None:
         return None
     fields = read_fields(root, _CLIENT, sheet, vocabulary(), "client")
-    if len(fields) < len(_CLIENT):
+    if any(of.required and name not in fields for name, of in _CLIENT.items()):
         return None
     if fields["name"] != path.stem:
         sheet.wrong(root, "file-name", f"the file is called {path.name}, the client {fields['name']}")
-    fields["detail_characters"] = int(fields["detail_characters"])
+    fields |= {name: int(fields[name]) for name in ("detail_characters", "detail_lines", "line_characters")}
     return Client(**fields)
 
 

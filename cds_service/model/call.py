@@ -13,7 +13,7 @@ class AuthenticatedClient:
 
     id: str
     tenant: str | None = None
-    profile: str = "reference"  # which cards/clients/<name>.yaml renders for it
+    profile: str = ""  # which cards/clients/<name>.yaml renders for it; "" is told by its issuer or its requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class HookRequest:
     draft_orders: tuple[dict[str, Any], ...]
     prefetch: dict[str, Any]
     fhir: FhirAccess | None = None
+    extensions: tuple[str, ...] = ()  # names of the request's own extensions: some tell what client it is
 
 
 @dataclass(frozen=True, slots=True)

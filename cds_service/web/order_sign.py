@@ -52,6 +52,7 @@ def request_of(call: Any) -> HookRequest:
         draft_orders=tuple(context["draftOrders"].get("entry") or ()),
         prefetch=call.get("prefetch") or {},
         fhir=_fhir(call),
+        extensions=_names(call.get("extension")),
     )
 
 
@@ -105,3 +106,7 @@ def _fhir(call: dict[str, Any]) -> FhirAccess | None:
     authorization = call.get("fhirAuthorization") or {}
     # An empty token is what a client without one sends; it is no token.
     return FhirAccess(server.rstrip("/"), authorization.get("access_token") or None, authorization.get("scope") or "")
+
+
+def _names(extension: Any) -> tuple[str, ...]:
+    return tuple(extension) if isinstance(extension, dict) else ()

@@ -275,7 +275,7 @@ def test_keys_may_stand_in_a_file_beside(tmp_path: Path) -> None:
     path = tmp_path / "clients.toml"
     path.write_text(f'[[clients]]\niss = "{ISS}"\njwks_file = "ehr.jwks.json"\ntenant = "north"\n')
     keys = load_trust(Settings(clients_file=path, public_urls=(BASE,)))
-    assert enter(keys, "Bearer " + token("ES384")) == AuthenticatedClient(ISS, "north", "reference")
+    assert enter(keys, "Bearer " + token("ES384")) == AuthenticatedClient(ISS, "north")
 
 
 @pytest.mark.parametrize("missing", ["clients_file", "public_urls"])
