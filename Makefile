@@ -70,7 +70,8 @@ clean: ## Remove all that was installed or built here
 
 .PHONY: .programs
 .programs: .python
-	@scripts/need chromium=chromium npm=npm '/usr/lib/postgresql/*/bin/initdb=postgresql'
+	@scripts/need chromium=chromium npm=npm '/usr/lib/postgresql/*/bin/initdb=postgresql' Orthanc=orthanc \
+	  /usr/share/orthanc/plugins/libOrthancDicomWeb.so=orthanc-dicomweb
 
 $(VENV)/.stamp: pyproject.toml | .python
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

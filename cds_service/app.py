@@ -5,6 +5,7 @@ settings. One application is made per worker process, after the fork, because a 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random, SystemRandom
@@ -26,7 +27,8 @@ from cds_service.auth import (
 )
 from cds_service.config import Settings, check_settings
 from cds_service.content import Content, content_folder, load_content
-from cds_service.gather import Deadline, FhirReader
+from cds_service.errors import SettingsError
+from cds_service.gather import Deadline, FhirReader, Pacs
 from cds_service.ledger import Ledger, ledger_keys, open_ledger
 from cds_service.model import AuthenticatedClient, Card, HookRequest
 from cds_service.outbound import Allowlist
@@ -98,6 +100,7 @@ def create_app(
     content = content or load_settings_content(settings)
     ledger = ledger or open_settings_ledger(settings, clock)
     fhir = fhir or _reader(settings, trust)
+    pacs = _archive(settings)
     new_uuid = new_uuid or _new_uuids()
     seconds = settings.deadline_ms / 1000
     unmatched = UnmatchedOrders(settings.database_url, clock)
@@ -122,7 +125,13 @@ def create_app(
             return True
         return proves_operator(environ, operator)
 
+    if settings.client_profile and settings.client_profile not in content.words.clients:
+        known = ", ".join(sorted(content.words.clients))
+        raise SettingsError(f"SECOND_READ_CLIENT_PROFILE: one of {known} is expected")
+
     def decide(call: HookRequest, client: AuthenticatedClient) -> tuple[Card, ...]:
+        if settings.client_profile and not client.profile:
+            client = replace(client, profile=settings.client_profile)
         return answer(
             call,
             client,
@@ -133,12 +142,14 @@ def create_app(
             now=clock(),
             new_uuid=new_uuid,
             count_unmatched=unmatched.count,
+            pacs=pacs,
         )
 
     app = Flask("second-read", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes  # of the other paths
     app.extensions["second-read"] = {"settings": settings, "content": content, "ledger": ledger, "fhir": fhir}
     app.extensions["second-read"] |= {"seen": seen, "unmatched": unmatched}
+    app.extensions["second-read"]["pacs"] = pacs
     answer_errors(app)
     close_by_default(app, is_operator)
     sign = order_signer(admit, decide, settings.max_body_bytes)
@@ -177,6 +188,24 @@ def _reader(settings: Settings, trust: Trust) -> FhirReader:
     )
 
 
+def _archive(settings: Settings) -> Pacs | None:
+    """The image archive whose headers may be looked at, where one is named; raises `SettingsError`."""
+    if not settings.dicomweb_url:
+        return None
+    authorization = None
+    if settings.dicomweb_authorization_file:
+        try:
+            authorization = settings.dicomweb_authorization_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"{settings.dicomweb_authorization_file}: cannot be read: {error.strerror}") from None
+    return Pacs(
+        settings.dicomweb_url,
+        authorization,
+        lambda: guarded_session(settings.private_networks, ca_file=settings.ca_file, parallel=8),
+        on_circuit=count_circuit,
+    )
+
+
 def close_app(app: Flask) -> None:
     """Write what the ledger still holds, and let go of connections."""
     parts = app.extensions["second-read"]
@@ -185,6 +214,8 @@ def close_app(app: Flask) -> None:
     parts["unmatched"].close()
     if parts["seen"] is not None:
         parts["seen"].close()
+    if parts["pacs"]:
+        parts["pacs"].close()
 
 
 def _add_operations(app: Flask, content: Content, ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ from cds_service import gather, reading, rules, telemetry
 from cds_service.cards import build_cards, not_offered, profile_of
 from cds_service.content import Content
 from cds_service.errors import LedgerUnavailable, PrefetchRequired
-from cds_service.gather import Deadline, FhirReader
+from cds_service.gather import Deadline, FhirReader, Pacs
 from cds_service.gather.prefetch import REQUIRED
 from cds_service.ledger import Ledger
 from cds_service.model import AuthenticatedClient, Card, Case, Decision, HookRequest, Outcome, PastCard
@@ -28,6 +28,7 @@ def answer(
     now: datetime,
     new_uuid: Callable[[], str],
     count_unmatched: Callable[[tuple[tuple[str, str], ...]], None] | None = None,
+    pacs: Pacs | None = None,
 ) -> tuple[Card, ...]:
     """Answer one order-sign call: at most one card, always a ledger entry.
 
@@ -51,6 +52,7 @@ def answer(
         deadline=deadline,
         now=now,
         history=lambda studies, orders: _history(ledger, client, request, studies, orders),
+        pacs=pacs,
         settled=lambda case: rules.settle(case, content.rules, content.routing) is not None,
     )
     watch.lap("gather")

@@ -95,6 +95,14 @@ def networks(value: Any) -> tuple[str, ...]:
         raise ValueError("IP networks such as 10.20.0.0/16, separated by commas") from None
 
 
+def one_url(value: Any) -> str:
+    """One such URL."""
+    found = urls(value)
+    if len(found) != 1:
+        raise ValueError("one absolute http(s) URL without query")
+    return found[0]
+
+
 def origins(value: Any) -> tuple[str, ...]:
     """Web origins (RFC 6454)."""
     origins = urls(value)

@@ -10,6 +10,7 @@ from cds_service.config.readers import (
     folders,
     networks,
     one_of,
+    one_url,
     origins,
     path,
     text,
@@ -144,6 +145,34 @@ class Settings:
             "PEM file of the certificate authorities by which FHIR and key servers are verified, where they are not"
             " those of the public web.",
             "/etc/second-read/hospital-ca.pem",
+        ),
+    )
+    dicomweb_url: str | None = field(
+        default=None,
+        metadata=_about(
+            one_url,
+            "Root of the image archive's DICOMweb service. Where it is set, the headers of a study that is about to be"
+            " decided on are looked at (field strength, slice thickness, sequences); images are never asked for. No"
+            " other archive is contacted, whatever a request says, and the EHR's token is never sent there.",
+            "https://pacs.hospital.example/dicom-web",
+        ),
+    )
+    dicomweb_authorization_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            path,
+            "File that holds the value of the Authorization header for that archive, such as `Basic …`.",
+            "/etc/second-read/dicomweb-authorization",
+        ),
+    )
+    client_profile: str | None = field(
+        default=None,
+        metadata=_about(
+            text,
+            "How cards are rendered for callers without a `profile` in the clients file: a file name of cards/clients,"
+            " such as `epic` or `unknown`. Not set: told by the issuer or by marks of the request, else as CDS Hooks"
+            " says.",
+            "epic",
         ),
     )
     deadline_ms: int = field(

@@ -2,8 +2,9 @@
 
 from cds_service.gather.cases import cases
 from cds_service.gather.deadline import Deadline
+from cds_service.gather.dicomweb import Pacs
 from cds_service.gather.fhir import FhirReader
 from cds_service.gather.orders import Basket, orders
 from cds_service.gather.unmatched import unmatched_surgery
 
-__all__ = ["Basket", "Deadline", "FhirReader", "cases", "orders", "unmatched_surgery"]
+__all__ = ["Basket", "Deadline", "FhirReader", "Pacs", "cases", "orders", "unmatched_surgery"]

@@ -8,13 +8,14 @@ from typing import Protocol
 from cds_service.gather import attachments, imaging
 from cds_service.gather.accessors import Raw, text
 from cds_service.gather.deadline import Deadline
+from cds_service.gather.dicomweb import Pacs
 from cds_service.gather.fhir import FhirCall, FhirReader
 from cds_service.gather.linking import Basis, link
 from cds_service.gather.orders import Basket
 from cds_service.gather.prefetch import REQUIRED, filled, from_request, newest_first, plainly
 from cds_service.gather.record import Facts, Record, facts_of
 from cds_service.gather.references import inside, normal, reference_to, references_to
-from cds_service.model import Case, Gap, HookRequest, Order, PastCard, Report, ReportPart
+from cds_service.model import Case, Gap, HookRequest, Order, PastCard, Quality, Report, ReportPart
 from cds_service.routing import Routing
 from cds_service.site import Site
 from cds_service.terminology import ValueSets
@@ -56,12 +57,14 @@ def cases(
     deadline: Deadline | None = None,
     history: History | tuple[PastCard, ...] = (),
     settled: Callable[[Case], bool] | None = None,
+    pacs: Pacs | None = None,
 ) -> tuple[Case, ...]:
     """One case per relevant draft order, from prefetch alone where `settled` then holds for every case.
 
     Otherwise what is missing is read from the request's FHIR server, side by side, until the deadline. What stays
     unknown stands in `Case.gaps`; a gap about `fhirServer` says that nothing could be read at all.
     """
+    time_left = deadline or Deadline(1.0)
     record = Record(request)
     record.gaps += basket.gaps
     for found in from_request(request, tuple(content.prefetch)).values():
@@ -69,13 +72,36 @@ def cases(
     for order in basket.relevant:
         record.add(inside(basket.raw[order.reference], order.reference), {}, "draftOrders")
     known = _assemble(record, basket, content, now, history)
-    if not _wanted(record, basket, known, content) or (settled and all(settled(case) for case in known)):
+    if settled and all(settled(case) for case in known):
         return known
-    call = fhir.open(request.fhir, deadline or Deadline(1.0), issuer) if fhir else "no-fhir-server"
-    if isinstance(call, str):
-        record.gaps.append(Gap("fhirServer", call))
-        return _assemble(record, basket, content, now, history)
-    return _read(call, record, basket, known, content, now, history)
+    if _wanted(record, basket, known, content):
+        call = fhir.open(request.fhir, time_left, issuer) if fhir else "no-fhir-server"
+        if isinstance(call, str):
+            record.gaps.append(Gap("fhirServer", call))
+            known = _assemble(record, basket, content, now, history)
+        else:
+            known = _read(call, record, basket, known, content, now, history)
+    return _looked_at(known, pacs, time_left, settled) if pacs else known
+
+
+def _looked_at(
+    known: tuple[Case, ...], pacs: Pacs, time_left: Deadline, settled: Callable[[Case], bool] | None
+) -> tuple[Case, ...]:
+    """The cases that are still open, with what the image headers of their study tell; each study is asked once."""
+    told: dict[str, Quality | Gap | None] = {}
+    found = []
+    for case in known:
+        study = case.study
+        if study is not None and not (settled and settled(case)):
+            if study.reference not in told:
+                told[study.reference] = pacs.quality(study, time_left)
+            answer = told[study.reference]
+            if isinstance(answer, Gap):
+                case = replace(case, gaps=(*case.gaps, answer))
+            elif answer:
+                case = replace(case, study=replace(study, quality=answer))
+        found.append(case)
+    return tuple(found)
 
 
 def _read(

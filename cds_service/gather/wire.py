@@ -154,6 +154,8 @@ def _exchange(
             break
         try:
             with session.get(url, headers=headers, timeout=left, stream=True, allow_redirects=False) as response:
+                if response.status_code == 204:  # how QIDO says that nothing was found
+                    return Answer(body=[]), None
                 if response.status_code != 200:
                     return Answer(why=_BY_STATUS.get(response.status_code, "fhir-failed")), _pause(response)
                 return _body(response, deadline, max_bytes, native), None

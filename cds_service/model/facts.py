@@ -107,6 +107,17 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """How a study was made, from image headers alone; None or empty where they do not say. No pixel is ever read."""
+
+    field_strength: float | None = None  # tesla
+    slice_thickness: float | None = None  # mm, the thinnest series
+    thickest: float | None = None  # mm
+    sequences: tuple[str, ...] = ()  # t1 | t2 | stir | flair | diffusion | perfusion | gradient-echo | post-contrast
+    series: int = 0  # without localizers
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """One imaging study; metadata only, pixels are never opened."""
 
@@ -122,6 +133,7 @@ class Study:
     based_on: tuple[str, ...] = ()
     organization: str | None = None
     from_report: bool = False  # no ImagingStudy resource: described by its report alone
+    quality: Quality | None = None  # only where the site lets an image archive be asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Bytes of a feedback call -> `Feedback` items, and what is wrong with the others (CDS Hooks 2.0.1, Feedback).
 
 Epic's dialect is read too: `overrideReasons` in place of `overrideReason`, and its own acknowledgement reasons as named
-extensions. An entry that cannot be read never costs the others: they are kept, and it is named.
+extensions of the reason or of the entry. A client's own codes are kept as they are, numbers as text. An entry that
+cannot be read never costs the others: they are kept, and it is named.
 """
 
 from collections.abc import Mapping
@@ -35,24 +36,36 @@ def read_feedback(body: bytes) -> tuple[tuple[Feedback, ...], tuple[Issue, ...]]
 
 
 def _item(entry: Mapping[str, Any], at: datetime) -> Feedback:
-    given = entry.get("overrideReason") or entry.get("overrideReasons") or {}
+    given = _given(entry)
     reason = given.get("reason") or {}
     code, system = reason.get("code"), reason.get("system")
     comments = [given.get("userComment")]
-    extension = given.get("extension") or {}
+    extension = {**(entry.get("extension") or {}), **(given.get("extension") or {})}
     if code is None and f"{_EPIC_REASON}.reasonCategory" in extension:
         code, system = str(extension[f"{_EPIC_REASON}.reasonCategory"]), _EPIC_REASON
-        # What the user picked in words of the site; kept where the comment is kept, for it may be free text.
-        comments.insert(0, extension.get(f"{_EPIC_REASON}.reasonDisplay"))
+    # What the user picked in words of the site; kept where the comment is kept, for it may be free text.
+    told = [extension.get(f"{_EPIC_REASON}.{name}") for name in ("reasonTitle", "reasonDisplay")]
+    comments = [*dict.fromkeys(told), *comments]
     return Feedback(
         card=entry["card"],
         outcome=entry["outcome"],
         at=at,
         suggestions=tuple(each["id"] for each in entry.get("acceptedSuggestions") or ()),
-        reason_code=code,
+        reason_code=None if code is None else str(code),
         reason_system=system,
         comment="\n".join(str(comment) for comment in comments if comment) or None,
     )
+
+
+def _given(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The reason, under either name, as an object or as the first of a list that says anything."""
+    for name in ("overrideReason", "overrideReasons"):
+        given = entry.get(name)
+        for each in given if isinstance(given, list) else [given]:
+            if each:
+                found: Mapping[str, Any] = each
+                return found
+    return {}
 
 
 def _instant(entry: Mapping[str, Any]) -> datetime | None:

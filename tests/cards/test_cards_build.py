@@ -91,8 +91,8 @@ def built(
     """The wire form of the cards."""
     numbers = count(1)
     cards = build_cards(
-        decisions or (decided(),), {s.rule: s for s in speech}, words, client=words.clients[client], user="Practitioner/s",
-        now=b.NOW, new_uuid=lambda: f"uuid-{next(numbers)}",
+        decisions or (decided(),), {s.rule: s for s in speech}, words, client=words.clients[client],
+        user="Practitioner/s", now=b.NOW, new_uuid=lambda: f"uuid-{next(numbers)}",
     )  # fmt: skip
     return [card.wire for card in cards]
 

@@ -57,6 +57,34 @@ def test_epic_writes_its_own_reasons_as_extensions(web: FlaskClient, stage: Any)
     assert (kept.reason_code, kept.reason_system, kept.comment) == ("45", name, "Does not meet criteria\nsee note")
 
 
+EPIC = "com.epic.cdshooks.feedback.overrideReason"
+OWN = {"code": 45, "system": "urn:oid:1.2.840.114350.1.13.0.1.7.4.000000.1"}
+DIALECTS: dict[str, tuple[dict[str, Any], str | None, str | None]] = {
+    # what is said instead of `overrideReason` -> the code and the comment that are kept
+    "a list": ({"overrideReasons": [{"reason": {"code": "urgent", "system": "s"}}]}, "urgent", None),
+    "an empty list": ({"overrideReasons": []}, None, None),
+    "a list that begins with nothing": ({"overrideReasons": [None, {"userComment": "later"}]}, None, "later"),
+    "a number of the client's own": ({"overrideReasons": {"reason": OWN}}, "45", None),
+    "an extension of the entry": ({"extension": {f"{EPIC}.reasonCategory": "9"}}, "9", None),
+    "a title and a display": (
+        {"overrideReasons": {"extension": {f"{EPIC}.reasonTitle": "Not now", f"{EPIC}.reasonDisplay": "Not now"}}},
+        None,
+        "Not now",
+    ),
+    "nothing at all": ({}, None, None),
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_reasons_in_every_dialect(dialect: str, web: FlaskClient, stage: Any) -> None:
+    """Lists, the client's own numbers, extensions in either place, titles said twice: kept, and never a refusal."""
+    said, code, comment = DIALECTS[dialect]
+    entry = {key: value for key, value in overridden().items() if key != "overrideReason"} | said
+    assert web.post(FEEDBACK, json={"feedback": [entry, accepted()]}).status_code == 200
+    assert (stage.feedback[0].reason_code, stage.feedback[0].comment) == (code, comment)
+    assert len(stage.feedback) == 2
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
