@@ -17,6 +17,7 @@ from cds_service.content import Content
 from cds_service.demo.chart_view import listed, shown
 from cds_service.demo.charts import Chart, find_chart, load_charts
 from cds_service.demo.hook_request import HOOK, hook_request
+from cds_service.demo.side_by_side import side_by_side
 from cds_service.ledger import Ledger
 
 POLICY = "; ".join(
@@ -63,6 +64,16 @@ def demo_blueprint(*, content: Content, ledger: Ledger, clock: Callable[[], date
         found = find_chart(id, opened_at()) or abort(404)
         orders = [each for each in request.args.get("orders", "").split(",") if each]
         return _json(hook_request(found, content.prefetch, str(uuid4()), orders))
+
+    @pages.get("/clients")
+    def clients() -> str:
+        return render_template("demo/clients.html")
+
+    @pages.get("/charts/<id>/clients")
+    def in_each_client(id: str) -> Response:
+        now = opened_at()
+        found = find_chart(id, now) or abort(404)
+        return _json({"patient": listed(found, now)["patient"]["name"], "cards": side_by_side(found, content, now)})
 
     @pages.get("/why/<hook_instance>")
     def why(hook_instance: str) -> Response:

@@ -193,3 +193,17 @@ CONTRAST = """() => {
   }
   return weak;
 }"""
+
+
+@at_each_width
+def test_the_card_in_five_ehrs(open_chart: Open, width: int) -> None:
+    """From a card one click leads to how each EHR shows it; nothing is wider than the window, and what is lost is told."""
+    page = open_chart(SPEAKS, width).page
+    sign(page)
+    page.get_by_role("link", name="How other EHRs show this card").click()
+    page.locator("section.client").nth(4).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("section.client.oracle .actions button").count() == 0
+    expect(page.locator("section.client.oracle .card-detail")).to_contain_text("To order")
+    expect(page.locator("section.client.epic .lost")).to_contain_text("study")
+    expect(page.locator("section.client.reference")).to_contain_text("Nothing is lost here")

@@ -33,7 +33,9 @@ def test_the_short_address_leads_to_the_page(demo_client: FlaskClient) -> None:
     assert (answer.status_code, answer.location) == (302, "/demo/")
 
 
-@pytest.mark.parametrize("path", ["/demo/", "/demo/charts", "/demo/static/ehr.js", "/demo/static/ehr.css"])
+@pytest.mark.parametrize(
+    "path", ["/demo/", "/demo/clients", "/demo/charts", "/demo/static/ehr.js", "/demo/static/ehr.css"]
+)
 def test_nothing_may_be_loaded_from_elsewhere(demo_client: FlaskClient, path: str) -> None:
     """Every answer carries a policy that allows this origin alone, and the page names no other."""
     answer = demo_client.get(path)
@@ -89,3 +91,20 @@ def get(client: FlaskClient, path: str) -> Any:
     answer = client.get(path)
     assert answer.status_code == 200
     return answer.json
+
+
+def test_one_card_stands_side_by_side_for_each_client(demo_client: FlaskClient) -> None:
+    """Every profile shows the same summary; what each loses is told, and the full card loses nothing."""
+    shown = get(demo_client, "/demo/charts/lumbar-fusion-moderate/clients")
+    cards = {each["name"]: each for each in shown["cards"]}
+    assert list(cards) == ["reference", "epic", "athena", "oracle", "unknown"]
+    assert len({each["card"]["summary"] for each in cards.values()}) == 1
+    assert cards["reference"]["lost"] == []
+    assert any("study" in lost for lost in cards["epic"]["lost"])
+    assert any("no button" in lost for lost in cards["oracle"]["lost"])
+    assert shown["patient"] == "Harold Mockridge"
+
+
+def test_silence_is_the_same_everywhere(demo_client: FlaskClient) -> None:
+    """A chart without a card has none in any EHR."""
+    assert get(demo_client, "/demo/charts/lumbar-neuroradiologist-read/clients")["cards"] == []

@@ -173,6 +173,7 @@
         override: (card, reason, comment) => overridden(card, reason, comment, own, raw).catch(failed),
       };
       advice.replaceChildren(...cards.map((card) => Shown.card(card, deeds)), raw);
+      advice.append(el("p", { class: "facts" }, el("a", { href: `/demo/clients#${encodeURIComponent(open.view.id)}` }, "How other EHRs show this card")));
       highlight(cards);
     }
     const first = advice.firstElementChild;
