@@ -1,4 +1,4 @@
-"""One decision as each client shows it, side by side: what an EHR loses, and where the card says it in words instead."""
+"""One decision as each client shows it, side by side: what an EHR loses, and where words stand in for it."""
 
 from collections.abc import Iterable
 from dataclasses import replace

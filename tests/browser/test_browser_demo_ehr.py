@@ -197,7 +197,7 @@ CONTRAST = """() => {
 
 @at_each_width
 def test_the_card_in_five_ehrs(open_chart: Open, width: int) -> None:
-    """From a card one click leads to how each EHR shows it; nothing is wider than the window, and what is lost is told."""
+    """One click leads to how each EHR shows the card; nothing is wider than the window; what is lost is told."""
     page = open_chart(SPEAKS, width).page
     sign(page)
     page.get_by_role("link", name="How other EHRs show this card").click()
