@@ -152,10 +152,11 @@ def create_app(
     app.extensions["second-read"]["pacs"] = pacs
     answer_errors(app)
     close_by_default(app, is_operator)
-    sign = order_signer(admit, decide, settings.max_body_bytes)
+    services = [each for each in content.services if each["hook"] != "order-select" or settings.order_select]
+    sign = order_signer(admit, decide, settings.max_body_bytes, services)
     app.register_blueprint(
         cds_hooks_blueprint(
-            content.services,
+            services,
             authenticate=admit,
             sign=sign,
             keep_feedback=ledger.record_feedback,
@@ -170,7 +171,7 @@ def create_app(
     if settings.cors_origins:
         allow_origins(app, settings.cors_origins)  # whose headers the framework adds
     else:
-        app.wsgi_app = directly(app.wsgi_app, paths_of(content.services), sign)  # type: ignore[method-assign, assignment]  # Flask asks for it so
+        app.wsgi_app = directly(app.wsgi_app, paths_of(services), sign)  # type: ignore[method-assign, assignment]  # Flask asks for it so
     if settings.demo:
         from cds_service.demo import demo_blueprint
 

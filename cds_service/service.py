@@ -67,6 +67,8 @@ def answer(
         now=now,
         new_uuid=new_uuid,
     )
+    if request.selections is not None:
+        cards = tuple(replace(card, passive=True) for card in cards)
     watch.lap("word")
     ledger.record(request, client, decisions, cards, watch.millis)
     _measure(decisions, content, watch.millis)

@@ -175,6 +175,15 @@ class Settings:
             "epic",
         ),
     )
+    order_select: bool = field(
+        default=False,
+        metadata=_about(
+            yes_or_no,
+            "Offer the twin service for the hook `order-select`, under its own id: the same decision about the orders"
+            " just selected, for EHRs that show it passively. A card it returns never starts a cool-down.",
+            "false",
+        ),
+    )
     deadline_ms: int = field(
         default=800,
         metadata=_about(

@@ -17,13 +17,13 @@ from cds_service.yaml_source import Node, Sheet, read_yaml
 _EFFECTS = ("quiet-for-study", "quiet-for-encounter", "quiet-for-30-days", "review")
 _SERVICE = {
     "id": Field("text", "the last part of the service's address", required=True),
-    "hook": Field("choice", "the hook it answers", ("order-sign",), required=True),
+    "hook": Field("choice", "the hook it answers", ("order-sign", "order-select"), required=True),
     "title": Field("text", "its name in human words", required=True),
     "description": Field("text", "what it does", required=True),
     "usageRequirements": Field("text", "what it needs of the client"),
     "version": Field("text", "the version of CDS Hooks it speaks"),
     "hookVersion": Field("text", "the published version of the hook"),
-    "prefetch": Field("mapping", "key to FHIR query template", required=True),
+    "prefetch": Field("mapping", "key to FHIR query template; left out: as the first service's"),
 }
 _REASON = {
     "code": Field("text", "letters and digits, never changed", required=True),
@@ -96,7 +96,7 @@ def vocabulary(**lists: frozenset[str]) -> Vocabulary:
 
 def read_services(path: Path, sheet: Sheet) -> tuple[dict[str, Any], ...]:
     """The discovery answer's services, as JSON objects."""
-    services = []
+    services: list[dict[str, Any]] = []
     for item, fields in _items(path, sheet, "services", _SERVICE, vocabulary()):
         templates = fields.get("prefetch")
         if isinstance(templates, Node):
@@ -104,6 +104,8 @@ def read_services(path: Path, sheet: Sheet) -> tuple[dict[str, Any], ...]:
             for key, template in fields["prefetch"].items():
                 if "?" not in template and "/" not in template:
                     sheet.wrong(item, "bad-value", f"prefetch '{key}' is no FHIR query")
+        elif services:
+            fields["prefetch"] = services[0]["prefetch"]
         services.append(fields)
     return tuple(services)
 

@@ -76,11 +76,16 @@ class Basket:
     orders: tuple[Order, ...]
     raw: dict[str, Raw]
     gaps: tuple[Gap, ...] = ()
+    selected: frozenset[str] | None = None  # of an order-select call: the others are background
 
     @property
     def relevant(self) -> tuple[Order, ...]:
         """Surgery and oncology treatment, in the basket's order."""
-        return tuple(order for order in self.orders if order.kind in _RELEVANT)
+        return tuple(
+            order
+            for order in self.orders
+            if order.kind in _RELEVANT and (self.selected is None or order.reference in self.selected)
+        )
 
 
 def orders(request: HookRequest, value_sets: ValueSets) -> Basket:
@@ -111,7 +116,9 @@ def orders(request: HookRequest, value_sets: ValueSets) -> Basket:
         order = read_order(resource, value_sets, base, beside or {}, fallback=f"draftOrders[{position}]")
         found.append(order)
         raw[order.reference] = resource
-    return Basket(tuple(found), raw, tuple(gaps))
+    chosen = request.selections
+    selected = None if chosen is None else frozenset([normal(each, base) for each in chosen])
+    return Basket(tuple(found), raw, tuple(gaps), selected)
 
 
 def of_patient(resource: Raw, patient_id: str, base: str | None) -> bool:

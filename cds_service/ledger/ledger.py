@@ -119,7 +119,7 @@ class Ledger:
         if whose in self._on_the_way:
             with self._lock:
                 cards = tuple(self._on_the_way.get(whose, {}).values())
-            waiting += [past.on_the_way(card, key=self._key, client=name) for card in cards]
+            waiting += [past.on_the_way(card, key=self._key, client=name) for card in cards if not card.repeated]
         known = [
             patient
             for key in self._keys.all

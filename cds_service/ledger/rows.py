@@ -148,9 +148,9 @@ def keep(
 
 
 def keep_card(card: Card, decisions: Sequence[Decision], at: datetime) -> CallCard:
-    """What is kept of one card returned; `repeated` where the case already knew the same card of this session."""
+    """What is kept of one card; `repeated` where it starts no cool-down: known to the case already, or passive."""
     known = decisions[0].case.history if decisions else ()
-    repeated = _repeats(card, known, at)
+    repeated = card.passive or _repeats(card, known, at)
     return CallCard(card.uuid, card.topic, card.study, card.order, card.rules, card.indicator, repeated, at)
 
 

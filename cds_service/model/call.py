@@ -27,7 +27,7 @@ class FhirAccess:
 
 @dataclass(frozen=True, slots=True)
 class HookRequest:
-    """One order-sign call whose envelope is valid; `draft_orders` and `prefetch` hold raw FHIR JSON, unvalidated."""
+    """One order-sign or order-select call with a valid envelope; `draft_orders` and `prefetch` hold raw FHIR JSON."""
 
     hook_instance: str
     user_id: str
@@ -36,6 +36,7 @@ class HookRequest:
     draft_orders: tuple[dict[str, Any], ...]
     prefetch: dict[str, Any]
     fhir: FhirAccess | None = None
+    selections: tuple[str, ...] | None = None  # of an order-select call: the orders just chosen, `Type/id`
     extensions: tuple[str, ...] = ()  # names of the request's own extensions: some tell what client it is
 
 
@@ -51,6 +52,7 @@ class Card:
     study: str | None
     suggestion: str | None  # uuid
     wire: dict[str, Any]
+    passive: bool = False  # answered an order-select call: never the start of a cool-down
 
 
 @dataclass(frozen=True, slots=True)

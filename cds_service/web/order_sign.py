@@ -5,6 +5,7 @@ and in prefetch is read entry by entry later, so that one unreadable entry never
 """
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -33,6 +34,21 @@ def parse(body: bytes) -> Any:
 def read_order_sign(body: bytes) -> HookRequest:
     """The call in `body`; raises `BadRequest`."""
     return request_of(parse(body))
+
+
+def read_order_select(body: bytes) -> HookRequest:
+    """An order-select call, which is an order-sign call about `context.selections` alone; raises `BadRequest`.
+
+    What is not selected yet is background (CDS Hooks library, order-select 1.0.2).
+    """
+    call = parse(body)
+    if not isinstance(call, dict) or call.get("hook") != "order-select":
+        raise BadRequest((Issue("$.hook", "`order-select`, the hook of this service"),))
+    request = request_of(call | {"hook": "order-sign"})
+    chosen = call["context"].get("selections")
+    if not isinstance(chosen, list) or not all(isinstance(each, str) for each in chosen):
+        raise BadRequest((Issue("$.context.selections", "required: an array of `Type/id`, the orders just selected"),))
+    return replace(request, selections=tuple(chosen))
 
 
 def request_of(call: Any) -> HookRequest:

@@ -16,7 +16,7 @@ from cds_service.web.direct import RAISED, Sign
 from cds_service.web.errors import issue, operation_outcome
 from cds_service.web.feedback import read_feedback
 from cds_service.web.openapi import openapi
-from cds_service.web.order_sign import read_order_sign
+from cds_service.web.order_sign import read_order_select, read_order_sign
 from cds_service.web.shapes import issues
 
 _NO_CARDS = orjson.dumps({"cards": []})
@@ -26,13 +26,20 @@ Answer = Callable[[HookRequest, AuthenticatedClient], Sequence[Card]]
 KeepFeedback = Callable[[AuthenticatedClient, Sequence[Feedback]], None]
 
 
-def order_signer(authenticate: Authenticate, answer: Answer, max_body_bytes: int) -> Sign:
-    """What answers one order-sign call, from the WSGI environment to the bytes of the response."""
+def order_signer(
+    authenticate: Authenticate, answer: Answer, max_body_bytes: int, services: Sequence[Mapping[str, Any]] = ()
+) -> Sign:
+    """What answers one order-sign call, from the WSGI environment to the bytes of the response.
+
+    Paths of `services` whose hook is order-select are answered by the same decision, about what is selected.
+    """
+    selecting = paths_of([service for service in services if service["hook"] == "order-select"])
 
     def sign(environ: dict[str, Any], path: str) -> bytes:
         started = perf_counter()
         client = authenticate(environ, path)
-        cards = answer(read_order_sign(json_body(environ, max_body_bytes)), client)
+        read_call = read_order_select if path in selecting else read_order_sign
+        cards = answer(read_call(json_body(environ, max_body_bytes)), client)
         if cards:
             count_cards(cards)
         count_order_sign("card" if cards else "silent", perf_counter() - started)
