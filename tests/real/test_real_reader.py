@@ -101,11 +101,10 @@ def test_no_thread_outlives_its_call(
     answers = call(reader, hostile_server.base).get([f"{WELL}?{number}" for number in range(8)])
     assert {answer.why for answer in answers.values()} == {"fhir-timeout"}
     wires = reader.wires(reader._servers[hostile_server.base])
-    idle = threading.Event()
-    for _ in range(24):  # as many as there are threads: all of them must come free
-        wires.threads.submit(time.sleep, 0.01)
-    wires.threads.submit(idle.set)
-    assert idle.wait(0.6)
+    everybody = threading.Barrier(24 + 1)  # as many as there are threads: all of them must come free at once
+    for _ in range(24):
+        wires.threads.submit(everybody.wait, 3)
+    everybody.wait(0.8)
 
 
 REPORT = b"<html><body><p>IMPRESSION: Moderate stenosis.</p></body></html>"
