@@ -13,8 +13,8 @@ from cds_service.cards import Client, build_cards
 from cds_service.content import Content
 from cds_service.demo.charts import Chart
 from cds_service.demo.hook_request import hook_request
+from cds_service.model import HookRequest
 from cds_service.service import decide_case
-from cds_service.web.order_sign import request_of
 
 ORDER = ("reference", "epic", "athena", "oracle", "unknown")
 TITLES = {
@@ -32,7 +32,16 @@ def side_by_side(chart: Chart, content: Content, now: datetime) -> list[dict[str
 
     For Epic the site is taken to have built its order keys, as a site that uses it would.
     """
-    request = request_of(hook_request(chart, content.prefetch, str(uuid4())))
+    call = hook_request(chart, content.prefetch, str(uuid4()))
+    context = call["context"]
+    request = HookRequest(
+        hook_instance=call["hookInstance"],
+        user_id=context["userId"],
+        patient_id=context["patientId"],
+        encounter_id=context["encounterId"],
+        draft_orders=tuple(context["draftOrders"]["entry"]),
+        prefetch=call["prefetch"],
+    )
     basket = gather.orders(request, content.value_sets)
     cases = gather.cases(request, basket, content=content, now=now) if basket.relevant else ()
     decisions = tuple(decide_case(case, content) for case in cases)
