@@ -56,6 +56,11 @@ generated: $(VENV)/.stamp ## Write anew what is generated from rules and setting
 	$(VENV)/bin/python -m cds_service.workbench.rule_page > docs/rule-file.md
 	$(VENV)/bin/python -m cds_service.config > docs/settings.md
 
+DIR ?= ../shared/corpora
+.PHONY: accuracy
+accuracy: $(VENV)/.stamp ## Score the reader on every corpus of a folder (DIR=…)
+	$(VENV)/bin/python benchmarks/accuracy.py $(DIR)
+
 .PHONY: clean
 clean: ## Remove all that was installed or built here
 	rm -rf $(VENV) .venv-demo .venv-bench .venv-healthchain .venv-clinosim build dist $(NODE) $(FSH) .demo

@@ -19,6 +19,8 @@ _LAZY = {  # name -> (module, attribute, what --help says)
     "fhir": ("cds_service.workbench.publishing", "fhir", "Write the rules as FHIR resources."),
     "ledger": ("cds_service.workbench.ledger_commands", "ledger", "Verify, export or prune what was recorded."),
     "orders": ("cds_service.workbench.orders_command", "orders", "See which surgical orders nothing recognised."),
+    "lexicon": ("cds_service.workbench.reading_commands", "lexicon", "Check the lexicon: what report language means."),
+    "read": ("cds_service.workbench.reading_commands", "read_command", "Show what is read in a report."),
     "rules": ("cds_service.workbench", "rules", "Validate and test the rules."),
 }
 

@@ -37,7 +37,7 @@ _SIGNS = {"F": "|", "S": "^", "T": "&", "R": "~", "E": "\\"}
 _SEGMENT = re.compile(r"^OBX\|[^|\n]*\|(?:TX|FT|ST|CE|CWE)\|[^|\n]*\|[^|\n]*\|([^|\n]*)", re.MULTILINE)
 _HEX_RUN = re.compile(r"[0-9a-fA-F\s]{512,}")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1d\x1f\x7f]+")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1d\x1f\x7f-\x9f]+")
 
 
 @dataclass(frozen=True, slots=True)
