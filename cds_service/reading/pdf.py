@@ -137,7 +137,7 @@ def _text(document: Any, most: int, gaps: list[Gap], what: str) -> str:
     if broken:
         gaps.append(Gap(what, "attachment-unreadable", f"PDF: {broken} pages could not be opened"))
     text = "\n".join(without_running_heads(pages))
-    if not text.strip(f" \n{MEANT}") and not broken:
+    if not text.strip(f" \n{MEANT}") and len(pages) == count:
         gaps.append(Gap(what, "attachment-scanned", "PDF without text"))
     return text
 

@@ -34,6 +34,8 @@ def read(parts: tuple[ReportPart, ...], lexicon: Lexicon) -> Reading:
             _kept.move_to_end(key)
             return reading
     reading = _read(parts, lexicon, _digest(parts, lexicon))
+    if any(gap.why == "reading-too-slow" for gap in reading.gaps):
+        return reading  # what was a matter of the moment is tried again
     with _lock:
         _kept[key] = reading
         if len(_kept) > _KEPT:

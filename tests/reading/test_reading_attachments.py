@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cds_service.model import Reading, ReportPart
-from cds_service.reading import Lexicon, read
+from cds_service.reading import Lexicon, pdf, read
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAMED = {
@@ -355,6 +355,18 @@ def test_no_report_text_is_logged(
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+
+
+def test_a_pdf_that_took_too_long_is_named_and_tried_again(lexicon: Lexicon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time out, and a wait for another PDF that was too long, are gaps of the moment: they are not kept."""
+    sent = as_pdf(REPORT.replace("psoas", "iliopsoas"))
+    monkeypatch.setattr(pdf, "_SECONDS", -1.0)
+    assert whys(reading_of(sent, lexicon)) == ["reading-too-slow"]
+    monkeypatch.setattr(pdf, "_SECONDS", 0.01)
+    with pdf._lock:
+        assert whys(reading_of(sent, lexicon)) == ["reading-too-slow"]
+    monkeypatch.undo()
+    assert not reading_of(sent, lexicon).gaps
 
 
 def test_pdfium_is_loaded_by_the_first_pdf_alone() -> None:
