@@ -51,8 +51,7 @@ def said_of(row: Any, lexicon: Lexicon) -> tuple[str, str | None]:
         end += 1
     if not 0 <= start < end <= len(text) or not text[start:end].strip():
         raise ValueError(f"{start}:{end} is no stretch of words in a text of {len(text)} characters")
-    section: Any = row.get("section")  # any words of a heading
+    section = row.get("section")
     if section is not None and not isinstance(section, str):
         raise ValueError("'section' is to be a string")
-    heading: Any = section or None
-    return assert_span(text, start, end, heading, lexicon=lexicon)
+    return assert_span(text, start, end, section or None, lexicon=lexicon)

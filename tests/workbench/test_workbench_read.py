@@ -117,15 +117,15 @@ def test_explain_names_phrase_and_trigger_and_what_did_not_count(tmp_path: Path)
 
 LINES = [
     {"text": "No evidence of mass.", "start": 15, "end": 19, "id": 7},
-    {"text": "Rule out mass.", "start": 9, "end": 13, "section": "indication"},
-    {"text": "No metastasis or   lung mass is seen.", "start": 24, "end": 28},
+    {"text": "Rule out mass.", "start": 9, "end": 13, "section": "Reason for exam"},
+    {"text": "No metastasis or\n  lung   mass is seen.", "start": 26, "end": 30},
     {"text": "There is a mass.", "start": 11, "end": 14, "target": "mass"},
     {"text": "HISTORY: Lung mass.\nFINDINGS: The mass has grown.", "start": 34, "end": 38},
 ]
 
 
 def test_spans_are_answered_line_by_line() -> None:
-    """Other fields are kept, sections count, inside the text too; `end` is exclusive."""
+    """Other fields are kept, sections count, inside the text too; wrapped lines are joined; `end` is exclusive."""
     done = run("--spans", stdin="\n".join(map(json.dumps, LINES)) + "\n\n")
     assert done.exit_code == 0
     rows = [json.loads(line) for line in done.stdout.splitlines()]
