@@ -217,6 +217,8 @@ def _gap(hit: Hit, start: int, end: int) -> int:
 def _covers(scene: Scene, hit: Hit, start: int, end: int) -> bool:
     """Whether a trigger reaches the mention: right direction, same statement, near enough."""
     if hit.start < start:  # `no acute` may reach into the mention `acute haemorrhage`
+        if hit.trigger.kind == "negation" and start < hit.end:
+            return True  # `is not [enlarged]`
         return hit.trigger.ahead and _reaches_ahead(scene, hit, start)
     return _reaches_back(scene, hit, end, start)
 

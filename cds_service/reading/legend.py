@@ -9,6 +9,7 @@ _TITLE = re.compile(
     r"\b(?:[a-z-]+rads|legend|key|scales?|grading|grades|classifications?|categories|scoring|scores|lexicon|definitions?)\b"
     r"[^.:\n]{0,40}+:"
 )
+_WORTHS = ("malignan", "suspicious", "benign", "high", "severe", "definite", "from")  # no scale without one of these
 _TITLES = ("rads", "legend", "key", "scale", "grad", "classif", "categor", "scor", "lexic", "definit")
 _STEP = re.compile(
     r"(?<![\w./-])(?:tr|lr-?|us-)?(?P<value>4x|[234][abc]|[0-6]|iif?|i{1,3}|iv|v)(?![a-z0-9])\s?[=:(,-]{0,2}\s?[a-z]"
@@ -20,6 +21,8 @@ _LONGEST_STEP = 70  # characters from one value to the next
 
 def legends(low: str) -> list[tuple[int, int]]:
     """Where a lower-cased text explains a scale: three values in a row, each with its meaning."""
+    if not any(word in low for word in _WORTHS):
+        return []
     found = rads_scale.legends(low)
     if any(title in low for title in _TITLES):
         for title in _TITLE.finditer(low):
