@@ -61,6 +61,14 @@ DIR ?= ../shared/corpora
 accuracy: $(VENV)/.stamp ## Score the reader on every corpus of a folder (DIR=…)
 	$(VENV)/bin/python benchmarks/accuracy.py $(DIR)
 
+.PHONY: mutants
+mutants: $(VENV)/.stamp ## Change every rule a little, one line at a time: does a test notice?
+	$(VENV)/bin/second-read rules test --mutate $(ARGS)
+
+.PHONY: bench-rules
+bench-rules: $(VENV)/.stamp ## Measure how deciding grows with the number of rules
+	$(VENV)/bin/python benchmarks/rules.py
+
 .PHONY: clean
 clean: ## Remove all that was installed or built here
 	rm -rf $(VENV) .venv-demo .venv-bench .venv-healthchain .venv-clinosim build dist $(NODE) $(FSH) .demo

@@ -26,13 +26,15 @@ from cds_service.auth import (
     refuse_forwarded,
 )
 from cds_service.config import Settings, check_settings
-from cds_service.content import Content, content_folder, load_content
+from cds_service.content import Content
+from cds_service.content.of_settings import load_settings_content
 from cds_service.errors import SettingsError
 from cds_service.gather import Deadline, FhirReader, Pacs
 from cds_service.ledger import Ledger, ledger_keys, open_ledger
 from cds_service.model import AuthenticatedClient, Card, HookRequest
 from cds_service.outbound import Allowlist
 from cds_service.outbound.connections import guarded_session
+from cds_service.reloads import read_state, state_path
 from cds_service.service import answer
 from cds_service.telemetry import count_circuit, count_ledger_loss, failing_rules, metrics_page
 from cds_service.unmatched import UnmatchedOrders
@@ -50,7 +52,6 @@ from cds_service.web import (
     published_blueprint,
 )
 
-SHIPPED = Path("shipped")  # in SECOND_READ_CONTENT_DIR: the content of the package
 _OPEN_WITH_DISCOVERY = ("/cds-services", "/openapi.json")
 
 
@@ -62,20 +63,6 @@ def _new_uuids() -> Callable[[], str]:
     """Random uuids (RFC 4122, version 4), seeded once by the system: they need be unique, not secret."""
     bits = Random(SystemRandom().getrandbits(256)).getrandbits  # noqa: S311  nothing is protected by a card's uuid
     return lambda: str(UUID(int=bits(128), version=4))
-
-
-def load_settings_content(settings: Settings) -> Content:
-    """The content that the settings name; raises `ContentError` with every problem in it."""
-    layers = [content_folder() if layer == SHIPPED else layer for layer in settings.content_dir]
-    pages = f"{settings.public_urls[0]}/rules/{{rule}}" if settings.public_urls and settings.publish else None
-    return load_content(
-        layers or None,
-        settings.rules_mode,
-        site_file=settings.site_file,
-        local_codes=settings.local_codes_dir or None,
-        snomed=settings.snomed,
-        rule_pages=pages,
-    )
 
 
 def open_settings_ledger(settings: Settings, clock: Callable[[], datetime] = _now) -> Ledger:
@@ -167,7 +154,7 @@ def create_app(
     if settings.publish:
         public_url = settings.public_urls[0] if settings.public_urls else None
         app.register_blueprint(published_blueprint(lambda: content, public_url))
-    _add_operations(app, content, ledger)
+    _add_operations(app, content, ledger, state_path(settings.pid_file))
     if settings.cors_origins:
         allow_origins(app, settings.cors_origins)  # whose headers the framework adds
     else:
@@ -219,7 +206,7 @@ def close_app(app: Flask) -> None:
         parts["pacs"].close()
 
 
-def _add_operations(app: Flask, content: Content, ledger: Ledger) -> None:
+def _add_operations(app: Flask, content: Content, ledger: Ledger, state: Path | None) -> None:
     """What a load balancer and, as operator, a monitoring system ask for; none of it holds patient data."""
 
     @app.get("/healthz")
@@ -233,7 +220,15 @@ def _add_operations(app: Flask, content: Content, ledger: Ledger) -> None:
     @public
     def readyz() -> Response:
         ready = ledger.ready()
-        return _json({"ready": ready, "ledger": ready, "ruleset": content.digest}, 200 if ready else 503)
+        told: dict[str, object] = {
+            "ready": ready,
+            "ledger": ready,
+            "ruleset": content.digest,
+            "rules": content.rules.digest,
+        }
+        if (known := read_state(state)) is not None and known.refused:
+            told["refused"] = {"problems": known.refused, "first": known.first}  # a newer set; this one keeps serving
+        return _json(told, 200 if ready else 503)
 
     @app.get("/metrics")
     def metrics() -> Response:

@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from cds_service.config import Settings, check_host
+from cds_service.errors import ContentError, Problem
+from cds_service.reloads import RuleSetState, state_path, write_state
 
 if TYPE_CHECKING:  # at run time the metrics directory must be set before these are imported
     from flask import Flask
@@ -38,20 +42,66 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
 
 def _run(settings: Settings, host: str, port: int) -> None:
-    from cds_service.app import create_app, load_settings_content, open_settings_ledger
+    from cds_service.app import create_app, open_settings_ledger
     from cds_service.auth import load_trust, operator_token
+    from cds_service.content.of_settings import load_settings_content
     from cds_service.telemetry import configure_logs
 
     configure_logs(settings.log_level)
     load_trust(settings)
     operator_token(settings)
-    content = load_settings_content(settings)
+    serving = Serving(settings, load_settings_content)
     open_settings_ledger(settings).close()  # made or found wanting here, rather than in each worker
-    gc.enable()
-    gc.collect()
-    gc.freeze()  # what is loaded stays shared between the workers: the collector does not touch it again
+    _keep_loaded()
     gc.set_threshold(50_000, 20, 50)  # a call makes thousands of objects and no cycles; the default looks every 700
-    Server(lambda: create_app(settings, content=content), _options(settings, host, port, content)).run()
+    options = _options(settings, host, port, serving.content)
+    Server(lambda: create_app(settings, content=serving.content), options, serving.load_again).run()
+
+
+def _keep_loaded() -> None:
+    """What is loaded stays shared between the workers: the collector does not touch it again."""
+    gc.enable()
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
+class Serving:
+    """The content that workers are made with. It is replaced as a whole, by content that loads without an error."""
+
+    def __init__(self, settings: Settings, load: "Callable[[Settings], Content]") -> None:
+        self._settings, self._load = settings, load
+        self._path = state_path(settings.pid_file)
+        self.content = load(settings)
+        self.state = RuleSetState(self.content.digest, self.content.rules.digest)
+        self._tell()
+
+    def load_again(self) -> bool:
+        """Load what stands in the files now. False where the old content is kept: log, metric and readiness say so."""
+        from cds_service.telemetry import count_reload, log
+
+        loads = self.state.loads + 1
+        try:
+            content = self._load(self._settings)
+        except Exception as error:  # noqa: BLE001  whatever is wrong with the new content, the old one keeps serving
+            problems = error.problems if isinstance(error, ContentError) else ()
+            first = _told(problems[0]) if problems else type(error).__name__
+            now = self.content
+            self.state = RuleSetState(now.digest, now.rules.digest, loads, max(len(problems), 1), first)
+            count_reload("refused")
+            log.error("content refused", count=self.state.refused, where=first, digest=now.rules.digest)
+        else:
+            self.content = content
+            self.state = RuleSetState(content.digest, content.rules.digest, loads)
+            _keep_loaded()
+            count_reload("taken")
+            log.info("content loaded", digest=content.rules.digest, count=len(content.rules.rules))
+        self._tell()
+        return not self.state.refused
+
+    def _tell(self) -> None:
+        if self._path is not None:
+            write_state(self._path, self.state)
 
 
 def first_lines(settings: Settings, addresses: list[str], content: "Content") -> Iterator[str]:
@@ -68,12 +118,20 @@ def first_lines(settings: Settings, addresses: list[str], content: "Content") ->
         yield f"demo EHR: {addresses[0]}/demo"
 
 
+def _told(problem: Problem) -> str:
+    """A problem as readiness may tell it to anyone: the file's name, its line, and what kind of mistake it is."""
+    return f"{Path(problem.file).name}:{problem.line}:{problem.column}: {problem.code}"
+
+
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no annotations
     """A gunicorn that takes its options and its application from here, not from a command line or a file."""
 
-    def __init__(self, make_app: "Callable[[], Flask]", options: dict[str, Any]) -> None:
+    def __init__(
+        self, make_app: "Callable[[], Flask]", options: dict[str, Any], load_again: Callable[[], bool] = lambda: True
+    ) -> None:
         self._make_app = make_app
         self._options = options
+        self.load_again = load_again
         super().__init__()
 
     def load_config(self) -> None:
@@ -85,6 +143,24 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no annotati
     def load(self) -> "Flask":
         """Called by gunicorn in each worker, after the fork."""
         return self._make_app()
+
+    def run(self) -> None:
+        """Serve until told to end."""
+        try:
+            _Arbiter(self).run()
+        except RuntimeError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(1)
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no annotations
+    """On SIGHUP content is loaded here, once; only if it has no error are workers made with it, and the old ones end
+    after what they are answering. So each call is decided by one rule set, whole."""
+
+    def handle_hup(self) -> None:
+        """Called by gunicorn for SIGHUP."""
+        if self.app.load_again():
+            self.reload()
 
 
 def _options(settings: Settings, host: str, port: int, content: "Content") -> dict[str, Any]:
@@ -109,6 +185,7 @@ def _options(settings: Settings, host: str, port: int, content: "Content") -> di
         "forwarder_headers": "",
         "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  # gunicorn's own heartbeat file
         "control_socket_disable": True,
+        "pidfile": str(settings.pid_file) if settings.pid_file else None,
         "when_ready": when_ready,
         "worker_exit": _close_parts,
         "child_exit": _forget_metrics,

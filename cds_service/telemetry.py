@@ -44,6 +44,7 @@ _not_offered = Counter(
 )
 _wrong_patient = Counter("second_read_wrong_patient", "Resources of another patient that were dropped. Alarm on any.")
 _circuit = Counter("second_read_fhir_circuit", "Changes of a FHIR server's circuit breaker.", ["server", "state"])
+_reloads = Counter("second_read_reloads", "Content loaded again while running, by outcome.", ["outcome"])
 _feedback = Counter("second_read_feedback", "Feedback received, by outcome.", ["outcome"])
 
 _failing: dict[str, float] = {}
@@ -123,6 +124,11 @@ def count_circuit(server: str, state: str) -> None:
 def count_ledger_loss(count: int = 1) -> None:
     """The ledger could not keep so many records."""
     _losses.inc(count)
+
+
+def count_reload(outcome: str) -> None:
+    """Content was loaded again: `taken`, or `refused` because it has an error and the old one keeps serving."""
+    _reloads.labels(outcome).inc()
 
 
 def count_feedback(outcome: str) -> None:

@@ -231,6 +231,15 @@ class Settings:
             "true",
         ),
     )
+    pid_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            path,
+            "Where the running service writes its process id. `second-read rules reload` finds the service by it; what"
+            " became of the last reload stands beside it, in a file of the same name with `.rules` behind.",
+            "/run/second-read.pid",
+        ),
+    )
     site_file: Path | None = field(
         default=None,
         metadata=_about(

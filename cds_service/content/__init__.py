@@ -52,6 +52,11 @@ class Content:
     snomed: bool = True  # whether the code lists of SNOMED CT were loaded
 
     @property
+    def wants_raw(self) -> bool:
+        """A rule asks of resources as they were received."""
+        return self.rules.wants_raw
+
+    @property
     def folder(self) -> Path:
         """The topmost layer: where what is written for this content belongs."""
         return self.layers[-1]

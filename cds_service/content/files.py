@@ -15,7 +15,7 @@ from cds_service.site import Offer, Site
 from cds_service.yaml_source import Node, Sheet, read_yaml
 
 _EFFECTS = ("quiet-for-study", "quiet-for-encounter", "quiet-for-30-days", "review")
-_SERVICE = {
+SERVICE = {
     "id": Field("text", "the last part of the service's address", required=True),
     "hook": Field("choice", "the hook it answers", ("order-sign", "order-select"), required=True),
     "title": Field("text", "its name in human words", required=True),
@@ -25,13 +25,13 @@ _SERVICE = {
     "hookVersion": Field("text", "the published version of the hook"),
     "prefetch": Field("mapping", "key to FHIR query template; left out: as the first service's"),
 }
-_REASON = {
+REASON = {
     "code": Field("text", "letters and digits, never changed", required=True),
     "display": Field("text", "what the clinician reads", required=True),
     "hl7": Field("text", "the HL7 non-adherence reason code that says the same", required=True),
     "effect": Field("choice", "what the service does with it", _EFFECTS, required=True),
 }
-_CLIENT = {
+CLIENT = {
     "name": Field("text", "the file's own name", required=True),
     "selection_behavior": Field("choice", "of suggestions", ("at-most-one", "any"), required=True),
     "suggestions": Field("flag", "whether suggestions can be shown", required=True),
@@ -45,7 +45,7 @@ _CLIENT = {
     "issuers": Field("words", "host names of the iss by which the client is known"),
     "extensions": Field("words", "beginnings of extension names by which a request of it is known"),
 }
-_SITE = {
+SITE = {
     "label": Field("text", "who speaks: the source label of every card", required=True),
     "url": Field("text", "an absolute address that cards link to, {rule} being the rule's id; else the rule's page"),
     "roster": Field("list", "readers whose subspecialty the EHR does not send"),
@@ -54,39 +54,41 @@ _SITE = {
     "exempt": Field("list", "who has opted out, whatever the rules say (x12-site-opt-out)"),
     "report_link": Field("text", "https address of a report in the site's viewer; {id} stands for the report's id"),
 }
-_EXEMPT = {
+EXEMPT = {
     "reference": Field(
         "text", "a user, or an encounter's or order's organization, location or performer", required=True
     ),
     "why": Field("text", "who asked for it, and why", required=True),
     "until": Field("date", "the last day; absent: until it is taken out"),
 }
-_STUDIES = {
+STUDIES = {
     "system": Field("text", "the code system of all codes below", required=True),
     "by_segment": Field("mapping", "stretch of the spine to study", required=True),
     "by_group": Field("mapping", "group of the operation to study", required=True),
     "by_region": Field("mapping", "body region to study", required=True),
 }
-_STUDY = {
+STUDY = {
     "code": Field("text", "code of the study", required=True),
     "display": Field("text", "its display, as the code system words it", required=True),
     "says": Field("text", "the text of the order", required=True),
 }
-_ROSTERED = {
+ROSTERED = {
     "reader": Field("text", "a FHIR reference or an NPI", required=True),
     "subspecialties": Field("choices", "our subspecialty ids", "subspecialties", required=True),
 }
-_OFFERED = {
+OFFERED = {
     "subspecialty": Field("choice", "our subspecialty id", "subspecialties", required=True),
     "by": Field("text", "who reads"),
     "turnaround": Field("duration", "such as 24 h", required=True),
     "recipient": Field("text", "who gets the answer"),
 }
-_KEYED = {
+KEYED = {
     "client": Field("text", "a client profile", required=True),
     "subspecialty": Field("choice", "our subspecialty id", "subspecialties", required=True),
     "key": Field("text", "`system|code` of the local order", required=True),
 }
+
+SITE_LISTS = {"roster": ROSTERED, "second_reads": OFFERED, "order_keys": KEYED, "exempt": EXEMPT}
 
 
 def vocabulary(**lists: frozenset[str]) -> Vocabulary:
@@ -97,7 +99,7 @@ def vocabulary(**lists: frozenset[str]) -> Vocabulary:
 def read_services(path: Path, sheet: Sheet) -> tuple[dict[str, Any], ...]:
     """The discovery answer's services, as JSON objects."""
     services: list[dict[str, Any]] = []
-    for item, fields in _items(path, sheet, "services", _SERVICE, vocabulary()):
+    for item, fields in _items(path, sheet, "services", SERVICE, vocabulary()):
         templates = fields.get("prefetch")
         if isinstance(templates, Node):
             fields["prefetch"] = {key: str(value) for key, value in templates.plain().items()}
@@ -113,11 +115,11 @@ def read_services(path: Path, sheet: Sheet) -> tuple[dict[str, Any], ...]:
 def read_override_reasons(path: Path, sheet: Sheet) -> dict[str, OverrideReason]:
     """The override reasons by code; more than six are refused."""
     reasons = {}
-    found = _items(path, sheet, "reasons", _REASON, vocabulary())
+    found = _items(path, sheet, "reasons", REASON, vocabulary())
     for item, fields in found:
         if not str(fields.get("code", "")).isalnum():
             sheet.wrong(item, "bad-value", "an override code holds letters and digits only: every EHR must map it")
-        elif len(fields) == len(_REASON):
+        elif len(fields) == len(REASON):
             reasons[fields["code"]] = OverrideReason(fields["code"], fields["display"], fields["hl7"])
     if len(found) > 6:
         sheet.wrong((1, 1), "bad-value", f"{len(found)} override reasons; at most six are read by anybody")
@@ -129,8 +131,8 @@ def read_client(path: Path, sheet: Sheet) -> Client | None:
     root = read_yaml(path, sheet)
     if root is None:
         return None
-    fields = read_fields(root, _CLIENT, sheet, vocabulary(), "client")
-    if any(of.required and name not in fields for name, of in _CLIENT.items()):
+    fields = read_fields(root, CLIENT, sheet, vocabulary(), "client")
+    if any(of.required and name not in fields for name, of in CLIENT.items()):
         return None
     if fields["name"] != path.stem:
         sheet.wrong(root, "file-name", f"the file is called {path.name}, the client {fields['name']}")
@@ -142,22 +144,22 @@ def read_site(path: Path, sheet: Sheet, subspecialties: frozenset[str]) -> Site:
     """Site facts; what could not be read is left at its default, with the problem noted."""
     words = vocabulary(subspecialties=subspecialties)
     root = read_yaml(path, sheet)
-    fields = read_fields(root, _SITE, sheet, words, "site") if root else {}
-    roster = [read_fields(n, _ROSTERED, sheet, words, "roster") for n in fields.get("roster", ())]
-    offered = [read_fields(n, _OFFERED, sheet, words, "second_reads") for n in fields.get("second_reads", ())]
-    keyed = [read_fields(n, _KEYED, sheet, words, "order_keys") for n in fields.get("order_keys", ())]
+    fields = read_fields(root, SITE, sheet, words, "site") if root else {}
+    roster = [read_fields(n, ROSTERED, sheet, words, "roster") for n in fields.get("roster", ())]
+    offered = [read_fields(n, OFFERED, sheet, words, "second_reads") for n in fields.get("second_reads", ())]
+    keyed = [read_fields(n, KEYED, sheet, words, "order_keys") for n in fields.get("order_keys", ())]
     offers = {o["subspecialty"]: _offer(o) for o in offered if "subspecialty" in o and "turnaround" in o}
-    exempt = [read_fields(n, _EXEMPT, sheet, words, "exempt") for n in fields.get("exempt", ())]
+    exempt = [read_fields(n, EXEMPT, sheet, words, "exempt") for n in fields.get("exempt", ())]
     link = fields.get("report_link", "")
     if link and not (link.startswith("https://") and "{id}" in link):
         sheet.wrong(root or (1, 1), "bad-value", "report_link is to be an https address with {id} in it")
     keys: dict[str, dict[str, str]] = {}
-    for entry in (k for k in keyed if len(k) == len(_KEYED)):
+    for entry in (k for k in keyed if len(k) == len(KEYED)):
         keys.setdefault(entry["client"], {})[entry["subspecialty"]] = entry["key"]
     return Site(
         label=fields.get("label", "Second Read"),
         url=fields.get("url"),
-        roster={r["reader"]: r["subspecialties"] for r in roster if len(r) == len(_ROSTERED)},
+        roster={r["reader"]: r["subspecialties"] for r in roster if len(r) == len(ROSTERED)},
         offers=offers if "second_reads" in fields else None,
         exempt={e["reference"]: e.get("until") for e in exempt if "reference" in e and "why" in e},
         report_link=link,
@@ -169,14 +171,14 @@ def read_complete_studies(path: Path, sheet: Sheet) -> CompleteStudies:
     """Which complete study is offered where, each with its code and the words of its order."""
     words = vocabulary()
     root = read_yaml(path, sheet)
-    fields = read_fields(root, _STUDIES, sheet, words, "complete-studies") if root else {}
+    fields = read_fields(root, STUDIES, sheet, words, "complete-studies") if root else {}
     tables: list[dict[str, tuple[Coding, str]]] = []
     for name in ("by_segment", "by_group", "by_region"):
         given = fields[name].value.items() if name in fields else ()
-        read = {key: read_fields(node, _STUDY, sheet, words, f"{name}.{key}") for key, node in given}
+        read = {key: read_fields(node, STUDY, sheet, words, f"{name}.{key}") for key, node in given}
         tables.append({
             key: (Coding(fields.get("system", ""), study["code"], study["display"]), study["says"])
-            for key, study in read.items() if len(study) == len(_STUDY)
+            for key, study in read.items() if len(study) == len(STUDY)
         })  # fmt: skip
     return CompleteStudies(*tables)
 

@@ -44,6 +44,8 @@ class Terms(Protocol):
     def prefetch(self) -> Mapping[str, str]: ...  # noqa: D102
     @property
     def site(self) -> Site: ...  # noqa: D102
+    @property
+    def wants_raw(self) -> bool: ...  # noqa: D102
 
 
 def cases(
@@ -251,7 +253,20 @@ def _case(
         history=history,
         exempt=_exempt(order, known, record, basket, content, now),
         gaps=gaps + more,
+        raw=_raw(order, basis, report, record, basket) if content.wants_raw else {},
     )
+
+
+def _raw(order: Order, basis: Basis, report: Report | None, record: Record, basket: Basket) -> dict[str, Raw]:
+    """The resources that a `fhirpath:` criterion may ask of; a restricted report is none of them."""
+    study = basis.study.reference if basis.study and not basis.study.from_report else ""
+    named = {
+        "order": basket.raw.get(order.reference),
+        "study": record.by_name.get(study),
+        "report": record.by_name.get(report.reference) if report and not report.restricted else None,
+        "patient": record.by_name.get(record.own),
+    }
+    return {name: resource for name, resource in named.items() if resource is not None}
 
 
 def _exempt(order: Order, known: Facts, record: Record, basket: Basket, content: Terms, now: datetime) -> str:

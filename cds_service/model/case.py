@@ -1,8 +1,9 @@
 """Everything known about one draft order at one moment, and what could not be known."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from cds_service.model.facts import Condition, Order, Patient, Procedure, Report, StageObservation, Study
 from cds_service.model.reading import Gap
@@ -56,6 +57,8 @@ class Case:
     history: tuple[PastCard, ...] = ()
     exempt: str = ""  # what of the call the site has opted out: a user, an encounter's provider, a performer
     gaps: tuple[Gap, ...] = ()
+    # order | study | report | patient -> the resource as received; empty unless a rule asks of it, and never archived
+    raw: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def missing(self, what: str) -> Gap | None:
         """The first gap about `what` (a prefetch key or reference), or None: absence of data is then really absence."""

@@ -9,6 +9,7 @@ from cds_service.rules import (
     disagreement_criteria,
     imaging_criteria,
     order_criteria,
+    raw_criteria,
     reading_criteria,
     record_criteria,
     second_read_criteria,
@@ -21,6 +22,7 @@ from cds_service.yaml_source import Node, Sheet, nearest
 
 COMPILE: dict[str, Callable[[dict[str, Any]], Question]] = {
     "order": order_criteria.order,
+    "fhirpath": raw_criteria.fhirpath,
     "encounter": order_criteria.encounter,
     "rule": order_criteria.rule,
     "lead_time": order_criteria.lead_time,
@@ -118,7 +120,7 @@ def _question(
     """The kinds under one mapping, all of which are to hold; `any_of` one level deep."""
     kinds: list[str] = []
     asks: list[Question] = []
-    for key, value in node.value.items():
+    for key, value in sorted(node.value.items(), key=lambda item: item[0] == "fhirpath"):  # the dear one last
         if key == "any_of":
             if nested:
                 sheet.wrong(node.keys[key], "bad-value", f"{where}: any_of goes one level deep; write a second rule")
@@ -144,7 +146,19 @@ def _question(
     return tuple(kinds), asks[0] if len(asks) == 1 else _all(tuple(asks))
 
 
+def _compiles(at: Node, fields: Mapping[str, Any], sheet: Sheet) -> bool:
+    try:
+        raw_criteria.compiled(fields["expression"])
+    except raw_criteria.BadExpression as error:
+        told = f"this is no FHIRPath, at its character {error.column}: {error}"
+        sheet.wrong(at.value["expression"], "bad-fhirpath", told)
+        return False
+    return True
+
+
 def _sane(at: Node, kind: str, fields: Mapping[str, Any], sheet: Sheet) -> bool:
+    if kind == "fhirpath":
+        return _compiles(at, fields, sheet)
     if kind == "disagreement":
         return _sane_disagreement(at, fields, sheet)
     organs = fields.get("organ_modality")

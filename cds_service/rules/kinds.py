@@ -155,9 +155,14 @@ KINDS: dict[str, dict[str, Field]] = {
         "returned": Field("duration", "quiet for this long after a card was only returned", required=True),
     },
     "rule": {"concern": Field("choices", "the rule that asks is of this concern", CONCERNS, required=True)},
+    "fhirpath": {
+        "on": Field("choice", "the resource that is asked", ("order", "study", "report", "patient"), required=True),
+        "expression": Field("text", "FHIRPath, where no other kind says it; nothing found is no, or unknown where "
+                                    "the resource could not be had", required=True),
+    },
     "images": {},  # no imaging study and no radiology report is on file
 }  # fmt: skip
 
 # What request and prefetch can decide, before a report is read; and what differs from rule to rule.
-EARLY = frozenset(KINDS) - {"finding", "disagreement", "lesion", "incidental", "conflict"}
+EARLY = frozenset(KINDS) - {"fhirpath", "finding", "disagreement", "lesion", "incidental", "conflict"}
 OF_RULE = frozenset({"rule", "reader", "window", "lead_time", "history", "acknowledged"})

@@ -134,6 +134,12 @@ class Rule:
     file: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)  # owner, signed, rationale, changes, …
 
+    @property
+    def lines(self) -> tuple[Criterion, ...]:
+        """Every line that may be asked."""
+        warning = (*self.warns_when, *self.disagrees_when, *self.explained_by)
+        return (*self.criteria, *self.early, *self.late, *warning)
+
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
@@ -144,6 +150,8 @@ class RuleSet:
     speech: Mapping[str, Speech]
     triggers: Mapping[tuple[str, str], tuple[Rule, ...]] = field(repr=False, default_factory=dict)
     warnings: tuple[Any, ...] = ()  # Problems of severity warning met while loading
+
+    wants_raw: bool = False  # a rule asks of resources as they were received
 
     def relevant(self, order: Order) -> tuple[Rule, ...]:
         """The active and silent rules whose trigger the order's codes meet, strongest first."""
@@ -171,4 +179,5 @@ def ruleset(rules: tuple[Rule, ...], digest: str, warnings: tuple[Any, ...] = ()
         if rule.status in ("active", "silent"):
             for pair in rule.trigger:
                 triggers[pair] = (*triggers.get(pair, ()), rule)
-    return RuleSet(rules, digest, {rule.id: rule.speech for rule in rules}, triggers, warnings)
+    raw = any("fhirpath" in line.kinds for rule in rules for line in rule.lines)
+    return RuleSet(rules, digest, {rule.id: rule.speech for rule in rules}, triggers, warnings, raw)

@@ -10,7 +10,9 @@ from cds_service.workbench import terminal
 from cds_service.workbench.catalogue_verbs import list_rules, show_rule
 from cds_service.workbench.checking import check_content
 from cds_service.workbench.explain_verb import explain_case
+from cds_service.workbench.flips_verb import show_flips
 from cds_service.workbench.promote_verb import promote_rule
+from cds_service.workbench.reload_verb import reload_rules
 from cds_service.workbench.scaffold import new_rule
 from cds_service.workbench.schema_verb import write_schemas
 from cds_service.workbench.test_verb import try_tests
@@ -58,5 +60,15 @@ def validate(path: Path | None, as_of: datetime | None, against: str | None, as_
     sys.exit(terminal.code_of(problems))
 
 
-for verb in (try_tests, explain_case, new_rule, promote_rule, list_rules, show_rule, write_schemas):
+for verb in (
+    try_tests,
+    explain_case,
+    new_rule,
+    promote_rule,
+    list_rules,
+    show_rule,
+    write_schemas,
+    reload_rules,
+    show_flips,
+):
     rules.add_command(verb)

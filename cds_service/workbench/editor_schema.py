@@ -14,7 +14,18 @@ from cds_service.rules.inline_tests import EXPECT, TEST
 from cds_service.rules.kinds import KINDS
 from cds_service.rules.load import EVIDENCE
 from cds_service.rules.rule import Names
-from cds_service.rules.rule_file import ATTRIBUTES, CARD, EXCEPT, OWNER, PARAMETER, ROUTE, RULE
+from cds_service.rules.rule_fields import (
+    ATTRIBUTES,
+    CARD,
+    EXCEPT,
+    OWNER,
+    PARAMETER,
+    PROMOTED,
+    ROUTE,
+    RULE,
+    SILENCE,
+)
+from cds_service.workbench.file_schemas import file_schemas
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _LINES = {"criteria": "criterion", "exclusions": "exclusion", "warns_when": "warning", "disagrees_when": "warning",
@@ -41,6 +52,8 @@ def schemas(names: Names, exclusions: tuple[str, ...], evidence: tuple[str, ...]
         "evidence.schema.json": {"$schema": DRAFT, "title": "The studies that cards may cite", "type": "object",
                                  "additionalProperties": _object(EVIDENCE, lists)},
     }  # fmt: skip
+    others = file_schemas(names, lambda table: _object(table, lists))
+    made |= {name: {"$schema": DRAFT, **schema} for name, schema in others.items()}
     return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in made.items()}
 
 
@@ -53,6 +66,8 @@ def _rule(names: Names, lists: Mapping[str, frozenset[str]], evidence: tuple[str
         properties[name] = {"description": RULE[name].means, "type": "array", "items": _line(role, lists)}
     properties["parameters"] = _parameters(lists)
     properties["except_global"] = {"type": "array", "items": _object(EXCEPT, lists)}
+    for name, table in (("promoted", PROMOTED), ("silence", SILENCE)):
+        properties[name] = {"description": RULE[name].means, "type": "array", "items": _object(table, lists)}
     properties["evidence"] = {"description": RULE["evidence"].means, "type": "array",
                               "items": {"enum": sorted(evidence)}}  # fmt: skip
     test = _object(TEST, lists)

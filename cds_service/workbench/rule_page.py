@@ -9,7 +9,18 @@ from cds_service.rules.fields import Field
 from cds_service.rules.inline_tests import EXPECT, TEST
 from cds_service.rules.kinds import KINDS
 from cds_service.rules.load import EVIDENCE
-from cds_service.rules.rule_file import ATTRIBUTES, CARD, EXCEPT, OWNER, PARAMETER, ROUTE, RULE
+from cds_service.rules.rule_fields import (
+    ATTRIBUTES,
+    CARD,
+    EXCEPT,
+    OWNER,
+    PARAMETER,
+    PROMOTED,
+    ROUTE,
+    RULE,
+    SILENCE,
+)
+from cds_service.workbench.examples import FIELDS, KIND_EXAMPLES
 
 _HEAD = """\
 # The rule file
@@ -19,13 +30,14 @@ One rule is one file, `cards/rules/<area>/<id>.yaml`. This page lists every fiel
 [content-errors.md](content-errors.md). Editors that read `cards/schema/` complete and explain the same fields.
 """
 _PARTS: tuple[tuple[str, Mapping[str, Field]], ...] = (
-    ("The rule", RULE),
     ("owner", OWNER),
     ("attributes", ATTRIBUTES),
     ("parameters", PARAMETER),
     ("route", ROUTE),
     ("card", CARD),
     ("except_global", EXCEPT),
+    ("promoted", PROMOTED),
+    ("silence", SILENCE),
     ("tests", TEST),
     ("tests: expect", EXPECT),
     ("An item of evidence.yaml", EVIDENCE),
@@ -40,11 +52,26 @@ Every line of `criteria`, `exclusions`, `warns_when`, `disagrees_when` and `expl
 
 def rule_page() -> str:
     """The whole page as Markdown."""
-    parts = [_HEAD]
+    parts = [_HEAD, "## Fields of a rule\n"]
+    parts += [_field(name, of) for name, of in RULE.items()]
     parts += [f"## {name}\n\n{_table(fields)}" for name, fields in _PARTS]
     parts.append("#" + _KINDS_HEAD)
-    parts += [f"### {kind}\n\n{_table(fields) or 'No fields: ' + '`{}`.' + chr(10)}" for kind, fields in KINDS.items()]
+    parts += [_kind(kind, fields) for kind, fields in KINDS.items()]
     return "\n".join(parts)
+
+
+def _field(name: str, of: Field) -> str:
+    needed = "Required" if of.required else "Optional"
+    return f"### Field `{name}`\n\n{needed}; {of.shape}: {_means(of)}.\n\n{_example(FIELDS.get(name, ''))}"
+
+
+def _kind(kind: str, fields: Mapping[str, Field]) -> str:
+    told = _table(fields) or "No fields: `{}`.\n"
+    return f"### {kind}\n\n{told}\n{_example(KIND_EXAMPLES.get(kind, ''))}"
+
+
+def _example(text: str) -> str:
+    return f"```yaml\n{text}\n```\n" if text else ""
 
 
 def _table(fields: Mapping[str, Field]) -> str:

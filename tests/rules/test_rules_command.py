@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from cds_service.content import Content
 from cds_service.workbench.commands import rules
+from cds_service.workbench.file_schemas import FILES
 from cds_service.workbench.schema_verb import editor_schemas
 
 
@@ -114,3 +115,17 @@ def test_the_editor_schemas_are_current_and_fit(content: Content) -> None:
     assert not list(validator.iter_errors(json.loads(json.dumps(plain, default=str))))
     plain["criteria"][1]["study"]["modality"] = ["MRI"]
     assert list(validator.iter_errors(json.loads(json.dumps(plain, default=str))))
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_every_content_file_fits_its_editors_schema(content: Content, name: str) -> None:
+    """What ships is valid by the schema that completes it, and the schema knows no field that nobody reads."""
+    schema = json.loads((content.folder / "cards" / "schema" / f"{name}.schema.json").read_text(encoding="utf-8"))
+    validator = jsonschema.Draft7Validator(schema)
+    files = sorted((content.folder / "cards").glob(FILES[name]))
+    assert files
+    for path in files:
+        plain = json.loads(json.dumps(YAML(typ="safe", pure=True).load(path), default=str))
+        assert not [f"{path.name} {list(e.path)}: {e.message}" for e in validator.iter_errors(plain)]
+        if isinstance(plain, dict) and schema.get("additionalProperties") is False:
+            assert list(validator.iter_errors(plain | {"no-such-field": 1}))
