@@ -17,7 +17,7 @@ from cds_service.cards.order import second_read_order
 from cds_service.cards.phrases import cut, day, escaped, literal_cut, plain, report_words
 from cds_service.cards.slots import fill, slot_values, summary_line
 from cds_service.cards.words import Client, Evidence, Words
-from cds_service.model import SLOTS, Card, Case, Coding, Decision, Finding, Report, Speech, Subspecialty, Verdict
+from cds_service.model import SLOTS, Card, Case, Coding, Decision, Report, Speech, Subspecialty, Verdict
 from cds_service.site import Offer
 
 DETAIL_LONGEST = 600
@@ -25,6 +25,7 @@ _NOT_READ = frozenset({
     "prefetch-failed", "scope-missing", "token-refused", "fhir-refused", "fhir-rejected", "fhir-busy", "fhir-failed",
     "fhir-timeout", "fhir-too-large", "circuit-open", "page-missing",
 })  # fmt: skip
+_HEADING = re.compile(r"\A[^a-z\n]{3,40}:\s*")  # `IMPRESSION:`
 _PLAIN_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 TOPIC_SYSTEM = "http://second-read.org/fhir/CodeSystem/card-topic"
 REASON_SYSTEM = "http://second-read.org/fhir/CodeSystem/override-reason"
@@ -111,7 +112,13 @@ def _merged(concerns: list[Concern]) -> list[Concern]:
     for group in by_study.values():
         group.sort(key=_strength)
         lead = group[0]
-        others = {c.speech.rule: c.speech for c in group[1:] if c.speech.rule != lead.speech.rule}
+        # A general rule of the same concern yields to the organ's rule on the same order: it has nothing to add.
+        others = {
+            c.speech.rule: c.speech
+            for c in group[1:]
+            if c.speech.rule != lead.speech.rule
+            and not (c.speech.concern == lead.speech.concern and c.case.order.reference == lead.case.order.reference)
+        }
         merged.append(replace(lead, also=tuple(others.values())))
     return sorted(merged, key=_strength)
 
@@ -237,12 +244,12 @@ def _own_words(verdict: Verdict, report: Report) -> str:
     reading = report.reading
     if reading is None or report.restricted:
         return ""
-    told: Finding | None = next((c.finding for c in verdict.checks if c.finding and "conflict" in c.id), None)
-    words = told.quote if told is not None and told in reading.findings else ""
+    told = next((c.finding for c in verdict.checks if c.finding and c.finding in reading.findings), None)
+    words = told.quote if told is not None else ""
     if not words:
         part = next((s for s in reading.sections if s.kind == "impression"), None)
-        words = reading.text[part.start : part.end].partition(":")[2] if part else ""
-    words = literal_cut(plain(words), SLOTS["quote"])
+        words = reading.text[part.start : part.end] if part else ""
+    words = literal_cut(plain(_HEADING.sub("", words)), SLOTS["quote"])
     return f'"{escaped(words)}"' if words else ""
 
 
@@ -272,6 +279,9 @@ def _based_on(concern: Concern, values: Mapping[str, str], why: str) -> str:
     told = (
         f"{escaped(values['study'])} ({report_words(case.report) + ' report' if case.report else 'no report on file'})"
     )
+    if concern.speech.offer == "notice":  # the two reports side by side, each in its own words
+        words = _own_words(concern.lead, case.report) if case.report else ""
+        return f"{told}{f': {words}' if words else ''}."
     cited = f'"{escaped(values["quote"])}"' if "quote" in values else ""
     if cited and cited not in why:
         told += f", {values['section']}: {cited}"

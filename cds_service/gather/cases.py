@@ -30,6 +30,8 @@ _ALSO_SHOWN: dict[str, tuple[str, ...]] = {
     "esophagus": ("abdomen",),
     "stomach": ("chest",),
     "gynaecological": ("abdomen",),
+    "adrenal/testis": ("pelvis",),
+    "neurovascular": ("brain", "neck"),
 }
 
 

@@ -34,6 +34,7 @@ _KIND_OF_SET: dict[str, OrderKind] = {
     "oncology-systemic-therapy": "systemic-therapy",
 }
 _ORDER_SETS = tuple(_KIND_OF_SET)
+_KIND_OF_SET["pathology-and-biopsy"] = "surgery"  # by its words alone: the biopsies that cards/order-phrases.yaml names
 _REASON_SETS = (
     "cancer-conditions",
     "spine-disorders",

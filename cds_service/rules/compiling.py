@@ -32,7 +32,7 @@ COMPILE: dict[str, Callable[[dict[str, Any]], Question]] = {
     "opted_out": order_criteria.opted_out,
     "on_file": order_criteria.on_file,
     "study": imaging_criteria.study,
-    "no_study": imaging_criteria.no_study,
+    "imaged": imaging_criteria.imaged,
     "report": imaging_criteria.report,
     "window": imaging_criteria.window,
     "images": imaging_criteria.images,

@@ -15,7 +15,7 @@ from cds_service.rules.severity import incidental
 
 TRUE, FALSE, UNKNOWN = Truth.TRUE, Truth.FALSE, Truth.UNKNOWN
 SOON = timedelta(hours=72)  # decision 2: a start known to be nearer than this forbids a warning
-_IMAGING = frozenset({"study", "no_study", "report", "window", "images", "second_read"})
+_IMAGING = frozenset({"study", "imaged", "report", "window", "images", "second_read"})
 _log = structlog.get_logger("rules")
 _Memo = dict[str, object]
 Known = dict[tuple[str, str], Check]  # (rule, or "" where all rules share it; line) -> a check no reading changes
@@ -77,6 +77,8 @@ def judge_rule(rule: Rule, case: Case, routing: Router) -> Verdict:
 
 
 def _route(rule: Rule, case: Case, routing: Router, region: str | None) -> frozenset[str]:
+    if rule.by_lesion and region is None:  # before the report is read, or without such a lesion: nobody
+        return frozenset()
     child = case.patient.is_child(case.as_of.date())
     to = routing.route(case.order, case.study, rule.route, region=region, child=child)
     return frozenset((to.id, *to.or_)) if to is not None else frozenset()
@@ -88,7 +90,7 @@ def _guarded(
     """One rule; one that raises costs nobody else's verdict, and leaves its name and the exception's type alone."""
     try:
         region = _lesion_region(case) if rule.by_lesion else None
-        key = f"route {rule.route} {region}"
+        key = f"route {rule.route} {region} {rule.by_lesion}"
         if key not in memo:
             memo[key] = _route(rule, case, routing, region)
         facts = Facts(case, rule, memo[key], memo)  # type: ignore[arg-type]  # the line above put it there

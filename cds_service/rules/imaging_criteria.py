@@ -57,22 +57,27 @@ def study(fields: dict[str, Any]) -> Question:
     return ask
 
 
-def no_study(fields: dict[str, Any]) -> Question:
-    """No study of that kind and of the place of the order is on file, or none that is recent enough (R17)."""
+# operations whose imaging of record may carry the neighbouring region's name
+_SHOWN_WITH = {"adrenal/testis": ("pelvis",), "neurovascular": ("brain", "neck"), "esophagus": ("abdomen",)}
+
+
+def imaged(fields: dict[str, Any]) -> Question:
+    """A study of that kind and of the place of the order is on file, recent enough (R17 asks for the opposite)."""
     modalities, limit = frozenset(fields["modality"]), fields["max_age"]
-    extra, segments_agree = _organ_modalities(fields), "segments" in fields
+    extra, segments_agree, none = _organ_modalities(fields), "segments" in fields, fields.get("none", False)
 
     def ask(facts: Facts) -> Answer:
         case = facts.case
         if case.order.region in (None, "any"):
             return unknown("the order names no region")
+        own = {case.order.region, "whole-body"}.union(*(_SHOWN_WITH.get(m.group, ()) for m in case.order.members))
         wanted = modalities | (extra(case.order) if extra else set())
         open_answer: Answer | None = None
         seen = False
         for shown, place, stretch, started in _imaged(case):
             if shown and not wanted & set(shown):
                 continue
-            if place and case.order.region not in place and "whole-body" not in place and not _is_basis(case, started):
+            if place and not own & set(place) and not _is_basis(case, started):
                 continue
             if segments_agree and stretch and case.order.segments and not set(stretch) & set(case.order.segments):
                 continue
@@ -80,13 +85,13 @@ def no_study(fields: dict[str, Any]) -> Question:
                 open_answer = unknown("a study on file does not state its kind, place or date")
                 continue
             if not _older(case, started, limit):
-                return no("such a study is on file")
+                return (no if none else yes)("such a study is on file")
             seen = True
         if open_answer is not None:
             return open_answer
         because = "such a study is on file and too old" if seen else "no such study is on file"
         answer = absent(case, because, "imagingStudies", "diagnosticReports")
-        return answer if answer[0] is Truth.UNKNOWN else yes(because)
+        return answer if answer[0] is Truth.UNKNOWN else (yes if none else no)(because)
 
     return ask
 

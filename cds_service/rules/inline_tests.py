@@ -17,6 +17,8 @@ TEST: dict[str, Field] = {
                                 "none: there is none"),
     "order": Field("mapping", "what differs in the order: code, status, priority, text, start, authored, …"),
     "study": Field("anything", "what differs in the study: age, modality, region, …; none: there is none"),
+    "studies": Field("list", "further imaging studies on file: {modality, region, age}"),
+    "born": Field("text", "birth date of the patient, such as 2014-05-01"),
     "reader": Field("anything", "subspecialty id of the first reader, general, or null: not known"),
     "conditions": Field("list", "the conditions on file, instead of those of the base"),
     "procedures": Field("list", "procedures on file"),

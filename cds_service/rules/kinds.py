@@ -65,6 +65,7 @@ KINDS: dict[str, dict[str, Field]] = {
         "renewal": Field("flag", "the order renews one, or is already active and signed again unchanged"),
         "inpatient_code": Field("flag", "the order carries an inpatient procedure code (ICD-10-PCS)"),
         "words": Field("words", "words in the order's code or text"),
+        "region": Field("choices", "the body region of the order is one of these", REGIONS),
     },
     "encounter": {"class": Field("choices", "class of the encounter", ENCOUNTERS, required=True)},
     "study": {
@@ -95,13 +96,15 @@ KINDS: dict[str, dict[str, Field]] = {
         "hedged": Field("flag", "the report leaves it open: uncertain, hedged or indeterminate"),
         "at": Field("choice", "planned: only at the level and side that the order names", ("planned", "anywhere")),
         "min_value": Field("number", "the value is this or more, such as a grade"),
+        "same_region": Field("flag", "of the region of the order, where the words name one"),
         "trend": Field("choices", "compared with earlier images", TRENDS),
     },
-    "no_study": {
+    "imaged": {
         "modality": Field("choices", "modalities of which such a study has one", MODALITIES, required=True),
         "organ_modality": Field("mapping", "further modalities for single organs: {US: [breast, thyroid, …]}"),
         "segments": Field("choice", "agree: of the spine segment of the order, where both are known", ("agree",)),
         "max_age": Field("duration", "how old such a study may be, by calendar day", required=True),
+        "none": Field("flag", "true: met where no such study is on file"),
     },
     "disagreement": {
         "about": Field("choices", "lexicon concepts that are to be severe where the operation is planned", "concepts"),
@@ -139,8 +142,10 @@ KINDS: dict[str, dict[str, Field]] = {
     "second_read": {"state": Field("choice", "done or ordered; back: done, and younger than the basis report",
                                    ("done", "ordered", "back"), required=True)},
     "acknowledged": {
-        "session": Field("duration", "a signing session: the same order gets the notice again", required=True),
-        "returned": Field("duration", "quiet for this long after a notice was only returned", required=True),
+        "answered": Field("duration", "a notice of this second read was answered this long ago or less; absent: ever"),
+        "returned": Field("duration", "or was only returned, this long ago or less"),
+        "session": Field("duration", "but within it the same order gets the notice again"),
+        "none": Field("flag", "true: met where no such notice is on record"),
     },
     "opted_out": {},  # the site has exempted the user, or the encounter's or the order's place (X12)
     "reader": {"unless_disagrees": Field("flag", "false where the report itself stands against the order")},

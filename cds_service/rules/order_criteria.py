@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from cds_service.model import Order
+from cds_service.model import Order, PastCard, Truth
 from cds_service.rules.facts import absent, holds, no, unknown, yes
 from cds_service.rules.rule import Answer, Facts, Question
 
@@ -21,7 +21,7 @@ def order(fields: dict[str, Any]) -> Question:
     intents = {spelling for word in fields.get("intents", ()) for spelling in (word, *_ALSO_SPELT.get(word, ()))}
     soon, late = fields.get("start_within"), fields.get("start_after")
     inpatient, words = fields.get("inpatient_code"), word_pattern(fields.get("words"))
-    cycle, renewal = fields.get("min_cycle"), fields.get("renewal")
+    cycle, renewal, regions = fields.get("min_cycle"), fields.get("renewal"), fields.get("region")
 
     def ask(facts: Facts) -> Answer:
         order = facts.case.order
@@ -39,6 +39,8 @@ def order(fields: dict[str, Any]) -> Question:
             return no("another coding system")
         if words and not words.search(_words_of(facts)):
             return no("the order does not say so")
+        if regions and order.region not in regions:
+            return no("another region") if order.region else unknown("the order names no region")
         if cycle is not None and (order.cycle is None or order.cycle < cycle):
             return no("an earlier cycle, or none stated")
         if renewal is not None and renewal is not order.renewal:
@@ -168,7 +170,19 @@ def history(fields: dict[str, Any]) -> Question:
 
 def acknowledged(fields: dict[str, Any]) -> Question:
     """A notice of this second read was answered, or was given not long ago (R16)."""
-    session, returned = fields["session"], fields["returned"]
+    answered, returned, session = fields.get("answered"), fields.get("returned"), fields.get("session")
+    none = fields.get("none", False)
+
+    def counts(facts: Facts, past: PastCard) -> str:
+        case = facts.case
+        if past.outcome != "returned":
+            recent = answered is None or case.as_of - (past.outcome_at or past.returned) < answered
+            return "the notice was answered" if recent else ""
+        age = case.as_of - past.returned
+        if returned is None or age >= returned:
+            return ""
+        again = session is not None and age < session and past.order in (case.order.reference, None)
+        return "" if again else "the notice was given not long ago"
 
     def ask(facts: Facts) -> Answer:
         case, second = facts.case, facts.case.second_read
@@ -178,12 +192,10 @@ def acknowledged(fields: dict[str, Any]) -> Question:
                 continue
             if issued is not None and past.returned < issued:
                 continue  # that notice was of an earlier second read
-            age = case.as_of - past.returned
-            if past.outcome != "returned":
-                return yes("the notice was answered")
-            if age < returned and not (age < session and past.order in (case.order.reference, None)):
-                return yes("the notice was given not long ago")
-        return absent(case, "no notice of this second read", "history")
+            if because := counts(facts, past):
+                return (no if none else yes)(because)
+        answer = absent(case, "no notice of this second read", "history")
+        return answer if answer[0] is Truth.UNKNOWN or not none else yes(answer[1])
 
     return ask
 

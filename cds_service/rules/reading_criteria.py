@@ -38,6 +38,7 @@ def once(ask: Callable[[Case, Reading], Answer]) -> Question:
 def finding(fields: dict[str, Any]) -> Question:
     """The report speaks of a concept in this way: all fields that are given hold for one mention."""
     about, sections = frozenset(fields["about"]), tuple(fields.get("sections", ()))
+    same_region = fields.get("same_region", False)
     grades, planned = fields.get("worst_severity"), fields.get("at") == "planned"
     usual = ("present", "uncertain") if fields.get("hedged") else ("present",)
     assertions = frozenset(fields.get("assertion", usual))
@@ -51,6 +52,8 @@ def finding(fields: dict[str, Any]) -> Question:
             return _graded(case, reading, found, grades)
         if planned:
             found = severity.at_planned(case.order, found)[0]
+        if same_region:
+            found = [f for f in found if not f.regions or case.order.region in f.regions]
         fitting = [item for item in found if item.assertion in assertions and _fits(item, fields)]
         if fitting:
             return yes("the report says so", severity.telling(case.order, fitting, fields["about"]))

@@ -92,7 +92,7 @@ def vocabulary(
 ) -> Vocabulary:
     """The words that a rule file may refer to."""
     lists = {
-        "concepts": names.concepts,
+        "concepts": names.concepts | {"rads"},  # a stated category is a finding like any other
         "subspecialties": names.subspecialties,
         "override-reasons": names.override_reasons,
         "global-exclusions": frozenset(line.id for line in everywhere),

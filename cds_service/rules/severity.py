@@ -154,7 +154,7 @@ def categories(case: Case, reading: Reading, system: str) -> list[Finding]:
 # operations whose organ lies in, or is imaged with, the neighbouring region
 ALSO_OWN = {
     "colorectal": ("pelvis",), "bladder": ("abdomen",), "esophagus": ("abdomen", "neck"), "stomach": ("chest",),
-    "liver": ("pelvis",), "gynaecological": ("abdomen",), "prostate": ("abdomen",), "head and neck": ("brain",),
+    "liver": ("pelvis",), "head and neck": ("brain",),
     "thyroid/parathyroid": ("chest",), "breast": ("chest",), "neurovascular": ("brain", "neck"),
     "cranial": ("neurovascular", "neck"), "aortic aneurysm": ("abdomen", "chest", "heart"),
 }  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 from cds_service.errors import ContentError
 from cds_service.model import HookRequest, PastCard
 from cds_service.rules.fields import duration
-from cds_service.workbench.resources import Codes, condition, observation, other_report, procedure, request
+from cds_service.workbench.resources import Codes, condition, imaging, observation, other_report, procedure, request
 from cds_service.yaml_source import Sheet, read_yaml
 
 _RELATIVE = re.compile(r"([+-])\s*(\d+(?:\.\d+)?\s*[dh])")
@@ -55,6 +55,8 @@ def situation(base: Mapping[str, Any], changes: Mapping[str, Any], codes: Codes,
     parts = ("order", "study", "report", "encounter", "patient")
     found: dict[str, Any] = {name: deepcopy(base.get(name)) for name in parts}
     patient = found["patient"] or {"resourceType": "Patient", "id": "p1"}
+    if "born" in changes:
+        patient = {**patient, "birthDate": changes["born"]}
     on_file = [deepcopy(item) for item in base.get("resources", ())]
     _order(found["order"], changes.get("order", {}), codes)
     if "study" in changes:
@@ -72,6 +74,7 @@ def situation(base: Mapping[str, Any], changes: Mapping[str, Any], codes: Codes,
     on_file += [procedure(item, codes, place) for place, item in enumerate(changes.get("procedures", ()))]
     on_file += [observation(item, codes, place) for place, item in enumerate(changes.get("staging", ()))]
     on_file += [other_report(item, codes, place, study) for place, item in enumerate(changes.get("reports", ()))]
+    on_file += [imaging(item, place) for place, item in enumerate(changes.get("studies", ()))]
     earlier = changes.get("on_file", ())
     on_file += [request(item, codes, f"f{place}", study, "active") for place, item in enumerate(earlier)]
     basket = [request(item, codes, f"b{place}", study, "draft") for place, item in enumerate(changes.get("basket", ()))]

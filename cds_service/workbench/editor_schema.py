@@ -43,7 +43,7 @@ Schema = dict[str, Any]
 def schemas(names: Names, exclusions: tuple[str, ...], evidence: tuple[str, ...]) -> dict[str, str]:
     """File name -> schema text, for cards/schema/."""
     lists = {
-        "concepts": names.concepts, "subspecialties": names.subspecialties,
+        "concepts": names.concepts | {"rads"}, "subspecialties": names.subspecialties,
         "override-reasons": names.override_reasons, "global-exclusions": frozenset(exclusions),
     }  # fmt: skip
     made = {

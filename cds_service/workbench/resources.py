@@ -79,9 +79,20 @@ def other_report(item: Any, codes: Codes, place: int, study: str | None) -> dict
     }  # fmt: skip
     if "category" in given:
         report["category"] = [codes.concept(given["category"])]
+    if "text" in given:
+        report["conclusion"] = given["text"]
     if given.get("study") == "same" and study:
         report["imagingStudy"] = [{"reference": study}]
     return report
+
+
+def imaging(item: Any, place: int) -> dict[str, Any]:
+    """A further ImagingStudy on file."""
+    return {
+        "resourceType": "ImagingStudy", "id": f"s{place}", "status": "available", "started": f"-{item['age']}",
+        "description": item["region"],
+        "modality": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": item["modality"]}],
+    }  # fmt: skip
 
 
 def request(item: Any, codes: Codes, id: str, study: str | None, status: str) -> dict[str, Any]:
