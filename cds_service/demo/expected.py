@@ -64,7 +64,14 @@ def _of_card(
         for suggestion in card.get("suggestions", [])
         for action in suggestion["actions"]
     ]
-    if wanted["reader"].lower() not in readers:
+    offered = [suggestion.get("label", "") for suggestion in card.get("suggestions", [])]
+    if wanted.get("offer") == "notice":
+        if offered:
+            found.append(f"expected a notice that orders nothing, got {offered[0]}")
+    elif wanted.get("offer") == "complete-study":
+        if not offered or "Second read" in offered[0]:
+            found.append(f"expected a complete study, got {', '.join(offered) or 'no suggestion'}")
+    elif wanted["reader"].lower() not in readers:
         found.append(f"expected a {wanted['reader']} second read, got {', '.join(readers) or 'no suggestion'}")
     quote = wanted.get("quote")
     if quote and quote not in shown_text(card):

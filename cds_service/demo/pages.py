@@ -95,6 +95,8 @@ def expected(chart: Chart, content: Content) -> dict[str, Any]:
     card = chart.expect.get("card")
     if card is None:
         return dict(chart.expect)
+    if "subspecialty" not in card:  # a complete study or a notice is read by nobody in particular
+        return dict(chart.expect)
     reader = content.routing.subspecialty(card["subspecialty"])
     return {"card": {**card, "reader": reader.label}}
 

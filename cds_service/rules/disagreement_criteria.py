@@ -88,7 +88,11 @@ def _in_category(case: Case, reading: Reading, wanted: Mapping[str, frozenset[st
 
 def _elsewhere(case: Case, reading: Reading, about: frozenset[str]) -> Answer:
     """Asserted at another level or side than the order's, and at the order's not at all."""
-    found = [f for f in severity.mentions(reading, about) if f.assertion in _ASSERTED and f.suspicion != "benign"]
+    region = case.order.region
+    found = [
+        f for f in severity.mentions(reading, about)
+        if f.assertion in _ASSERTED and f.suspicion != "benign" and (not f.regions or region in f.regions)
+    ]  # fmt: skip
     here, elsewhere = severity.at_planned(case.order, found)
     if elsewhere and not here:
         return yes("the report names another level or side", elsewhere[0])

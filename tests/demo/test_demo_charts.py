@@ -13,9 +13,10 @@ from cds_service.demo.hook_request import hook_request
 
 NOW = datetime(2026, 3, 17, 12, 0, tzinfo=UTC)
 CHARTS = load_charts(NOW)
-RULES = {
-    "spine-fusion", "spine-decompression", "staging-systemic-therapy", "staging-radiotherapy",
-    "staging-cancer-surgery", "lesion-without-tissue",
+RULES = {  # what a chart shows: spine, lesion, staging, and each kind of card
+    "spine-fusion", "spine-decompression", "spine-augmentation", "staging-systemic-therapy", "staging-cancer-surgery",
+    "liver-pancreas-resection", "head-neck-cancer-treatment", "lesion-without-tissue", "recurrence-or-treatment-effect",
+    "incidental-lesion", "complete-study-spine", "second-read-back",
 }  # fmt: skip
 EXCLUSIONS = {
     "x1-emergency", "x2-second-read-done", "x3-second-read-ordered", "x4-right-subspecialist", "x5-study-window",
@@ -93,14 +94,21 @@ def test_charts_are_many_and_distinct() -> None:
 
 
 def test_each_area_speaks_with_both_indicators() -> None:
-    """Spine, staging and lesion each have a chart with an information card and one with a warning."""
-    spoken = {(chart.expect["card"]["rule"].split("-")[0], chart.expect["card"]["indicator"])
-              for chart in CHARTS if "card" in chart.expect}  # fmt: skip
-    assert spoken == {(area, how) for area in ("spine", "staging", "lesion") for how in ("info", "warning")}
+    """Spine, stage and lesion each have a chart with an information card and one with a warning."""
+    areas = {"liver-pancreas-resection": "staging", "head-neck-cancer-treatment": "staging"}
+    spoken = {(areas.get(card["rule"], card["rule"].split("-")[0]), card["indicator"])
+              for chart in CHARTS if (card := chart.expect.get("card"))}  # fmt: skip
+    assert spoken >= {(area, how) for area in ("spine", "staging", "lesion") for how in ("info", "warning")}
+
+
+def test_each_kind_of_card_has_a_chart() -> None:
+    """A second read, a complete study and a notice are each offered in some chart."""
+    offers = {chart.expect["card"].get("offer", "second-read") for chart in CHARTS if "card" in chart.expect}
+    assert offers == {"second-read", "complete-study", "notice"}
 
 
 def test_every_rule_and_every_exclusion_has_a_chart() -> None:
-    """Each rule of this release speaks in a chart, and each global exclusion but the cool-down keeps one silent."""
+    """Each rule that the demo shows speaks in a chart, and each global exclusion but the cool-down keeps one silent."""
     assert {chart.expect["card"]["rule"] for chart in CHARTS if "card" in chart.expect} == RULES
     silences = {chart.expect["silent"] for chart in CHARTS if "silent" in chart.expect}
     assert silences >= EXCLUSIONS | {"irrelevant"}
