@@ -15,6 +15,9 @@ from cds_service.errors import SecondReadError
 _LAZY = {  # name -> (module, attribute, what --help says)
     "demo": ("cds_service.demo", "demo", "Sign real orders at the service and show each card or silence."),
     "codes": ("cds_service.workbench.codes", "codes", "Check the site's own order codes; see what a licence gives."),
+    "capture": ("cds_service.connect.commands", "capture", "Keep masked calls for a few minutes."),
+    "doctor": ("cds_service.connect.commands", "doctor", "Look at the configuration and at a recorded call."),
+    "install-kit": ("cds_service.connect.commands", "install_kit", "Write what an EHR's analysts paste."),
     "docs": ("cds_service.workbench.publishing", "docs", "Write one page a rule, from the rule files."),
     "fhir": ("cds_service.workbench.publishing", "fhir", "Write the rules as FHIR resources."),
     "ledger": ("cds_service.workbench.ledger_commands", "ledger", "Verify, export or prune what was recorded."),

@@ -25,6 +25,7 @@ from cds_service.auth import (
     proves_operator,
     refuse_forwarded,
 )
+from cds_service.capturing import Captures
 from cds_service.config import Settings, check_settings
 from cds_service.content import Content
 from cds_service.content.of_settings import load_settings_content
@@ -90,6 +91,7 @@ def create_app(
     pacs = _archive(settings)
     new_uuid = new_uuid or _new_uuids()
     seconds = settings.deadline_ms / 1000
+    captures = Captures(settings.capture_dir, clock)
     unmatched = UnmatchedOrders(settings.database_url, clock)
 
     seen = SeenTokens(settings.database_url) if trust.mode == "jwt" else None
@@ -119,7 +121,7 @@ def create_app(
     def decide(call: HookRequest, client: AuthenticatedClient) -> tuple[Card, ...]:
         if settings.client_profile and not client.profile:
             client = replace(client, profile=settings.client_profile)
-        return answer(
+        cards = answer(
             call,
             client,
             content=content,
@@ -131,6 +133,8 @@ def create_app(
             count_unmatched=unmatched.count,
             pacs=pacs,
         )
+        captures.keep(call, client, len(cards))
+        return cards
 
     app = Flask("second-read", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes  # of the other paths

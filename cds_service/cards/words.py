@@ -25,6 +25,7 @@ class OverrideReason:
     code: str
     display: str
     hl7: str
+    effect: str = ""  # what the service does with it
 
 
 @dataclass(frozen=True, slots=True)

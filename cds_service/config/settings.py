@@ -299,6 +299,15 @@ class Settings:
             "/var/lib/second-read/ledger.key",
         ),
     )
+    capture_dir: Path | None = field(
+        default=None,
+        metadata=_about(
+            path,
+            "Folder for calls that are captured for debugging, while somebody has opened a window with `second-read"
+            " capture open`. They are masked, and removed after a week. Unset: nothing can be captured.",
+            "/var/lib/second-read/captures",
+        ),
+    )
     max_body_bytes: int = field(
         default=8 * 1024 * 1024,
         metadata=_about(

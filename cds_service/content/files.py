@@ -120,7 +120,7 @@ def read_override_reasons(path: Path, sheet: Sheet) -> dict[str, OverrideReason]
         if not str(fields.get("code", "")).isalnum():
             sheet.wrong(item, "bad-value", "an override code holds letters and digits only: every EHR must map it")
         elif len(fields) == len(REASON):
-            reasons[fields["code"]] = OverrideReason(fields["code"], fields["display"], fields["hl7"])
+            reasons[fields["code"]] = OverrideReason(fields["code"], fields["display"], fields["hl7"], fields["effect"])
     if len(found) > 6:
         sheet.wrong((1, 1), "bad-value", f"{len(found)} override reasons; at most six are read by anybody")
     return reasons
