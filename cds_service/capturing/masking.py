@@ -25,7 +25,7 @@ _REPORT_TEXT = frozenset({("DiagnosticReport", "conclusion"), ("Observation", "v
                           ("Binary", "data")})  # fmt: skip
 _IDS = frozenset({"id", "patientId", "userId", "encounterId", "reference", "fullUrl", "url", "uid", "value",
                   "subject"})  # fmt: skip
-_DROPPED = frozenset({"name", "telecom", "address", "photo", "contact", "div", "access_token", "extension",
+_DROPPED = frozenset({"name", "telecom", "address", "photo", "contact", "div", "extension",
                       "modifierExtension", "note", "patientInstruction", "link", "communication"})  # fmt: skip
 _is_instant = re.compile(r"(\d{4}-\d{2}-\d{2})(T\S*)?").fullmatch
 _is_month = re.compile(r"\d{4}(-\d{2})?").fullmatch
@@ -34,7 +34,8 @@ _is_month = re.compile(r"\d{4}(-\d{2})?").fullmatch
 def masked(request: Mapping[str, Any], days: int, *, with_report_text: bool = False) -> dict[str, Any]:
     """`request` with everything masked that is not known to be harmless, and every instant moved by `days`."""
     mask = _Mask(days, tuple(_names(request)) if with_report_text else None)
-    return {name: mask.value(value, ("request", name)) for name, value in request.items()}
+    whole: dict[str, Any] = mask.value(request, ("request",))
+    return whole
 
 
 class _Mask:
@@ -62,6 +63,8 @@ class _Mask:
             return text
         if (owner, name) in _DESCRIPTIONS:
             return text
+        if name == "access_token":
+            return ""
         if name == "hookInstance":
             return NO_INSTANCE
         if name == "birthDate":

@@ -96,7 +96,7 @@ def doctor(
 
 def _replayed(file: Path, settings: Settings, client: str | None, as_of: str | None, now: datetime) -> Replay:
     """Rules speak as their files say, whatever the mode: what the surgeon would see is the question."""
-    from cds_service.app import load_settings_content
+    from cds_service.content.of_settings import load_settings_content
 
     content = load_settings_content(replace(settings, rules_mode="as-files"))
     raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()

@@ -9,11 +9,12 @@ from uuid import UUID
 import orjson
 
 from cds_service import gather
-from cds_service.app import load_settings_content, open_settings_ledger
+from cds_service.app import open_settings_ledger
 from cds_service.auth import load_trust
 from cds_service.cards import build_cards, profile_of
 from cds_service.config import Settings, check_settings
 from cds_service.content import Content
+from cds_service.content.of_settings import load_settings_content
 from cds_service.errors import BadRequest, ContentError, LedgerUnavailable, SettingsError
 from cds_service.model import AuthenticatedClient, Decision, HookRequest, Outcome
 from cds_service.service import decide_case
