@@ -69,9 +69,19 @@ mutants: $(VENV)/.stamp ## Change every rule a little, one line at a time: does 
 bench-rules: $(VENV)/.stamp ## Measure how deciding grows with the number of rules
 	$(VENV)/bin/python benchmarks/rules.py
 
+.PHONY: lock
+lock: .venv-tools/.stamp ## Pin what the service needs, with hashes, into requirements.lock
+	.venv-tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	  --no-emit-find-links --extra postgresql pyproject.toml --output-file requirements.lock
+
+.PHONY: sbom
+sbom: .venv-tools/.stamp ## Write what the service is made of, as CycloneDX, into build/
+	mkdir -p build
+	.venv-tools/bin/cyclonedx-py requirements --of JSON --output-reproducible --output-file build/sbom.cdx.json requirements.lock
+
 .PHONY: clean
 clean: ## Remove all that was installed or built here
-	rm -rf $(VENV) .venv-demo .venv-bench .venv-healthchain .venv-clinosim build dist $(NODE) $(FSH) .demo
+	rm -rf $(VENV) .venv-demo .venv-bench .venv-healthchain .venv-clinosim .venv-tools build dist $(NODE) $(FSH) .demo
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find cds_service tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -83,7 +93,8 @@ clean: ## Remove all that was installed or built here
 
 .PHONY: .programs
 .programs: .python
-	@scripts/need chromium=chromium npm=npm '/usr/lib/postgresql/*/bin/initdb=postgresql' Orthanc=orthanc \
+	@scripts/need chromium=chromium npm=npm /usr/sbin/nginx=nginx \
+	  '/usr/lib/postgresql/*/bin/initdb=postgresql' Orthanc=orthanc \
 	  /usr/share/orthanc/plugins/libOrthancDicomWeb.so=orthanc-dicomweb
 
 $(VENV)/.stamp: pyproject.toml | .python
@@ -99,6 +110,11 @@ $(VENV)/.stamp: pyproject.toml | .python
 
 # Parts whose own dependencies would meet ours stay in an environment of their own.
 .venv-healthchain/.stamp: benchmarks/requirements-peer.txt | .python
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) --requirement $<
+	touch $@
+
+.venv-tools/.stamp: scripts/requirements-tools.txt | .python
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python $(PIP) --requirement $<
 	touch $@

@@ -152,7 +152,7 @@ def create_app(
             sign=sign,
             keep_feedback=ledger.record_feedback,
             max_body_bytes=settings.max_body_bytes,
-            description=openapi(content.services, settings.public_urls, settings.auth),
+            description=openapi(services, settings.public_urls, settings.auth, settings.publish),
         )
     )
     if settings.publish:

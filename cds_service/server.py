@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
 
 from cds_service.config import Settings, check_host
 from cds_service.errors import ContentError, Problem
@@ -43,13 +44,15 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
 def _run(settings: Settings, host: str, port: int) -> None:
     from cds_service.app import create_app, open_settings_ledger
-    from cds_service.auth import load_trust, operator_token
+    from cds_service.auth import SeenTokens, load_trust, operator_token
     from cds_service.content.of_settings import load_settings_content
     from cds_service.telemetry import configure_logs
 
     configure_logs(settings.log_level)
     load_trust(settings)
     operator_token(settings)
+    if settings.auth == "jwt":
+        SeenTokens(settings.database_url).close()  # made here rather than by all workers at once
     serving = Serving(settings, load_settings_content)
     open_settings_ledger(settings).close()  # made or found wanting here, rather than in each worker
     _keep_loaded()
@@ -123,6 +126,18 @@ def _told(problem: Problem) -> str:
     return f"{Path(problem.file).name}:{problem.line}:{problem.column}: {problem.code}"
 
 
+class MaskedLogger(Logger):  # type: ignore[misc]  # gunicorn has no annotations
+    """gunicorn's own logger, which at its more talkative levels writes paths and tracebacks, masked like the others."""
+
+    def setup(self, cfg: Any) -> None:
+        """Called by gunicorn."""
+        super().setup(cfg)
+        from cds_service.telemetry import MaskedLine
+
+        for handler in self.error_log.handlers:
+            handler.setFormatter(MaskedLine())
+
+
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no annotations
     """A gunicorn that takes its options and its application from here, not from a command line or a file."""
 
@@ -180,7 +195,8 @@ def _options(settings: Settings, host: str, port: int, content: "Content") -> di
         "graceful_timeout": GRACEFUL_SECONDS,
         "accesslog": None,  # the path is all it could add, and logs are kept free of whatever a caller writes there
         "errorlog": "-",
-        "loglevel": "warning",
+        "loglevel": settings.log_level if settings.log_level == "debug" else "warning",
+        "logger_class": MaskedLogger,
         "forwarded_allow_ips": "",
         "forwarder_headers": "",
         "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  # gunicorn's own heartbeat file

@@ -7,9 +7,12 @@ of bounded sets only. With several workers, PROMETHEUS_MULTIPROC_DIR must be set
 
 import logging
 import os
+import re
 import sys
+import threading
 import time
 from collections.abc import Iterable, Mapping, MutableMapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -154,7 +157,15 @@ def keep_known_fields(_logger: Any, _method: str, event: MutableMapping[str, Any
 
 def configure_logs(level: str = "info") -> None:
     """JSON lines on standard error from `level` upwards."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    threshold = getattr(logging, level.upper())
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(MaskedLine())
+    logging.basicConfig(level=min(threshold, logging.WARNING), handlers=[handler])
+    for name, found in logging.root.manager.loggerDict.items():
+        if isinstance(found, logging.Logger) and not name.startswith(("cds_service", "gunicorn")):
+            found.setLevel(logging.NOTSET)
+    logging.captureWarnings(True)
+    threading.excepthook = _thread_failed
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -166,6 +177,47 @@ def configure_logs(level: str = "info") -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+class MaskedLine(logging.Formatter):
+    """A line of a library's logger, in the form of ours, without what it says about a call.
+
+    A library does not know what is patient data: at DEBUG, an HTTP client writes every URL it asks for. So of its
+    words only the unfilled template is told, numbers filled in, and of an exception the type alone.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one JSON line."""
+        event = {
+            "event": _template(record),
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "where": f"{record.name}:{record.lineno}",
+        }
+        if record.exc_info and record.exc_info[0]:
+            event["error"] = record.exc_info[0].__name__
+        return orjson.dumps(event).decode()
+
+
+_is_plain = re.compile(r"[A-Za-z][A-Za-z ,.:;'()%-]{0,120}").fullmatch
+_is_name = re.compile(r"[A-Z][A-Za-z]*(?:Error|Exception|Warning)|SIG[A-Z0-9]+").fullmatch
+
+
+def _template(record: logging.LogRecord) -> str:
+    words = str(record.msg)
+    if not record.args:  # perhaps filled already; told only where it is words alone, of ours or the application server
+        told = record.name.startswith(("cds_service", "gunicorn")) and _is_plain(words)
+        return words if told else f"message of {record.name}"
+    args = record.args if isinstance(record.args, tuple) else ()
+    safe = tuple(each if isinstance(each, int | float) or _is_name(str(each)) else "…" for each in args)
+    try:
+        return words % safe
+    except (TypeError, ValueError, KeyError):
+        return f"message of {record.name}"
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    log.error("thread failed", error=failed.exc_type.__name__)
 
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()

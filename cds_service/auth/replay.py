@@ -61,10 +61,15 @@ class SeenTokens:
             sa.delete(seen_tokens).where(seen_tokens.c.until < sa.bindparam("past")).compile(dialect=dialect)
         )
         self._positional = dialect.positional
-        try:
-            metadata.create_all(self._engine)
-        except (SQLAlchemyError, OSError) as error:
-            raise ReplayStoreUnavailable(type(error).__name__) from None
+        for last in (False, True):  # another process may be making it at this moment
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(sa.schema.CreateTable(seen_tokens, if_not_exists=True))
+                return
+            except (SQLAlchemyError, OSError) as error:
+                if last:
+                    raise ReplayStoreUnavailable(type(error).__name__) from None
+                time.sleep(0.2)
 
     def remember(self, iss: str, jti: str, until: float) -> bool:
         """Whether this token is seen for the first time; `ReplayStoreUnavailable` when that cannot be known."""

@@ -21,7 +21,10 @@ _REFUSALS = {
 
 
 def openapi(
-    services: Sequence[Mapping[str, Any]], public_urls: Sequence[str] = (), auth: str = "jwt"
+    services: Sequence[Mapping[str, Any]],
+    public_urls: Sequence[str] = (),
+    auth: str = "jwt",
+    published: bool = False,
 ) -> dict[str, Any]:
     """The description; paths are those of these services and the ones that monitoring asks for."""
     signed_in: list[dict[str, list[str]]] = [] if auth == "off" else [{"certificate" if auth == "mtls" else "jwt": []}]
@@ -42,6 +45,7 @@ def openapi(
                           ("400", "401", "413", "415", "500", "503"), signed_in)  # fmt: skip
         paths[path] = {"post": call | {"requestBody": _body("order-sign-request")}}
         paths[f"{path}/feedback"] = {"post": told | {"requestBody": _body("feedback")}}
+    paths |= {path: {verb: _page(verb, path, summary)} for path, verb, summary in _PUBLISHED} if published else {}
     schemes: dict[str, Any] = {"operator": {"type": "http", "scheme": "bearer"}}
     if auth == "jwt":
         schemes["jwt"] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -59,6 +63,30 @@ def openapi(
         "components": {"schemas": {name: _embedded(name) for name in _SHAPES}, "securitySchemes": schemes},
     }
     return described | ({"servers": [{"url": url} for url in public_urls]} if public_urls else {})
+
+
+_PUBLISHED = (
+    ("/rules/", "get", "All rules, to be read"),
+    ("/rules/{id}", "get", "One rule, to be read"),
+    ("/rules/intended-use", "get", "What the service is for"),
+    ("/rules/style.css", "get", "Their style"),
+    ("/fhir/metadata", "get", "FHIR CapabilityStatement"),
+    ("/fhir/{kind}", "get", "FHIR search"),
+    ("/fhir/{kind}/_search", "post", "FHIR search by form"),
+    ("/fhir/{kind}/{id}", "get", "FHIR read"),
+)
+
+
+def _page(verb: str, path: str, summary: str) -> dict[str, Any]:
+    """A page or resource about the rules; /fhir is for whoever has the operator's token."""
+    names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
+    return {
+        "operationId": "-".join([verb, *(part.strip("{}_") for part in path.split("/") if part)]),
+        "summary": summary,
+        "security": [{"operator": []}] if path.startswith("/fhir") else [],
+        "parameters": [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names],
+        "responses": {"200": {"description": summary}, "default": {"description": "refused"}},
+    }
 
 
 def _operation(

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,31 @@ def test_every_setting_that_the_readme_names_exists() -> None:
     """A variable in the README has its heading on the settings page."""
     settings = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert all(f"## {name}\n" in settings for name in set(re.findall(r"SECOND_READ_[A-Z_]+", README)))
+
+
+@pytest.mark.parametrize("page", ["threat-model.md", "hazard-log.md"])
+def test_every_test_that_a_security_page_names_exists(page: str) -> None:
+    """Each row of the threat model and of the hazard log ends in a test that is there."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line][1:]
+    assert len(rows) >= 10
+    for row in rows:
+        named = re.search(r"`(tests/[a-z_/]+\.py)(?:::(test_\w+))?` \|$", row)
+        assert named, row
+        file = ROOT / named[1]
+        assert file.exists(), named[1]
+        if named[2]:
+            assert f"def {named[2]}(" in file.read_text(encoding="utf-8"), named[2]
+
+
+def test_the_lock_pins_what_the_service_needs() -> None:
+    """Every dependency stands in requirements.lock, pinned by hash, and no address of a registry does."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pins = re.findall(
+        r"^([a-z0-9.-]+)==\S+(?: ;[^\\]*)?\s*\\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", lock, re.M
+    )
+    assert len(pins) == len(re.findall(r"^\S+==", lock, re.M)) >= 30
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.split(r"[\[<>=;]", each)[0].lower().replace(".", "-") for each in project["dependencies"]}
+    assert needed <= {name.replace(".", "-") for name, _ in pins}
+    assert "://" not in lock
