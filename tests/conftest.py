@@ -26,7 +26,7 @@ from cds_service.model import HookRequest
 from cds_service.web.order_sign import read_order_sign
 
 pytest_plugins = ["profiles.plugin"]  # assert_valid_second_read_order
-WITH_LOOPBACK = {"real", "wheel", "browser", "demo", "quiet", "ledger"}
+WITH_LOOPBACK = {"real", "wheel", "browser", "demo", "quiet", "ledger", "expansion"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

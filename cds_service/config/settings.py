@@ -259,6 +259,35 @@ class Settings:
             "/etc/second-read/local-codes",
         ),
     )
+    terminology_server: str | None = field(
+        default=None,
+        metadata=_about(
+            one_url,
+            "Base URL of a FHIR R4 terminology server. Where it is set, the service asks it at its start"
+            " (`ValueSet/$expand`) what stands below the codes that a value set marks `subsumes`, waits at most 10"
+            " seconds for it, and keeps the answers for 30 days. It is never asked during a call, and a server that is"
+            " down costs a warning. docs/terminology-server.md says more.",
+            "https://terminology.hospital.example/fhir",
+        ),
+    )
+    terminology_authorization_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            path,
+            "File that holds the value of the Authorization header for that server, such as `Basic …`. It is sent to no"
+            " other.",
+            "/etc/second-read/terminology-authorization",
+        ),
+    )
+    terminology_cache: Path = field(
+        default=Path("second-read-descendants.json"),
+        metadata=_about(
+            path,
+            "File in which the answers of the terminology server are kept, with the day they were asked. The service"
+            " and `second-read codes expand` write it.",
+            "/var/lib/second-read/descendants.json",
+        ),
+    )
     database_url: str = field(
         default="sqlite:///second-read.db",
         metadata=_about(

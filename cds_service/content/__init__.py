@@ -25,7 +25,8 @@ from cds_service.routing import Routing, load_routing
 from cds_service.rules import Names, RuleSet, load_rules, read_evidence
 from cds_service.rules.rule import Evidence as Study
 from cds_service.site import Site
-from cds_service.terminology import ValueSets, load_value_sets
+from cds_service.terminology import ValueSets, WhatIsBelow, load_value_sets
+from cds_service.terminology.descendants import Descendants
 from cds_service.yaml_source import Sheet
 
 __all__ = ["Content", "content_folder", "load_content"]
@@ -80,12 +81,14 @@ def load_content(
     local_codes: Path | Sequence[Path] | None = None,
     snomed: bool = True,
     rule_pages: str | None = None,
+    what_is_below: WhatIsBelow | None = None,
 ) -> Content:
     """Load everything, or raise `ContentError` with every problem of every file at once.
 
     `folder` may be several, the base first. `rules_mode` silent turns active rules silent, as a new production
     installation starts. Without `snomed` the code lists of SNOMED CT are left out. `rule_pages` is where cards link to,
-    with `{rule}` in it, unless the site's own file says otherwise.
+    with `{rule}` in it, unless the site's own file says otherwise. `what_is_below` knows the codes below those that a
+    value set marks `subsumes`.
     """
     layers = (folder or content_folder(),) if folder is None or isinstance(folder, Path) else tuple(folder)
     problems = _check_layers(layers)
@@ -95,7 +98,11 @@ def load_content(
     value_sets = _or_note(
         problems,
         lambda: load_value_sets(
-            [layer / "fhir_profiles" / "valuesets" for layer in layers], local_codes, cards=cards, snomed=snomed
+            [layer / "fhir_profiles" / "valuesets" for layer in layers],
+            local_codes,
+            cards=cards,
+            snomed=snomed,
+            what_is_below=what_is_below,
         ),
     )
     lexicon = _or_note(problems, lambda: load_lexicon([folder / "lexicon" for folder in cards]))
@@ -137,7 +144,7 @@ def load_content(
         words=words,
         prefetch=services[0]["prefetch"] if services else {},
         evidence=studies,
-        digest=digest_of(layers, local_codes),
+        digest=digest_of(layers, local_codes, value_sets.descendants),
         snomed=snomed,
     )
 
@@ -171,8 +178,13 @@ def _checked(problems: list[Problem], path: Path, read: Callable[[Path, Sheet], 
     return found
 
 
-def digest_of(layers: Sequence[Path], local_codes: Path | Sequence[Path] | None = None) -> str:
-    """A digest of every content file of every layer and of the site's own codes, in the order of their names."""
+def digest_of(
+    layers: Sequence[Path],
+    local_codes: Path | Sequence[Path] | None = None,
+    descendants: Descendants | None = None,
+) -> str:
+    """A digest of every content file of every layer and of the site's own codes, in the order of their names, and of
+    what a terminology server added."""
     seen = hashlib.sha256()
     folders = [(layer, layer / part) for layer in layers for part in ("cards", "fhir_profiles/valuesets")]
     own = (local_codes,) if isinstance(local_codes, Path) else local_codes or ()
@@ -181,4 +193,6 @@ def digest_of(layers: Sequence[Path], local_codes: Path | Sequence[Path] | None 
             if path.is_file() and path.suffix in (".yaml", ".json", ".csv"):
                 seen.update(path.relative_to(top).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
         seen.update(b"\0")
+    if descendants is not None and descendants.of:
+        seen.update(descendants.digest.encode())
     return seen.hexdigest()[:16]

@@ -44,6 +44,7 @@ class Member:
     region: str | None = None
     needs_cancer: bool = False  # usually benign or dual-use: speaks only with cancer or a suspicious lesion
     matched_by: Literal["code", "local-map", "ingredient", "text"] = "code"
+    ancestor: str = ""  # the listed code that stands above this one, where a terminology server said so
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ def condition(fields: dict[str, Any]) -> Question:
 
     def found(facts: Facts) -> Answer:
         case = facts.case
-        if reasons and suspected is not True and holds(case.order.reason_members, pairs):
-            return yes("a reason of the order")
+        member = holds(case.order.reason_members, pairs) if reasons and suspected is not True else None
+        if member is not None:
+            return yes(f"a reason of the order{_by_way_of(member)}")
         if only:
             return no("no reason of the order")
         for item in case.conditions:
@@ -27,7 +28,7 @@ def condition(fields: dict[str, Any]) -> Question:
                 continue
             member = holds(item.members, pairs)
             if member is not None and not (same_region and _elsewhere(case.order, member)):
-                return yes("an active condition")
+                return yes(f"an active condition{_by_way_of(member)}")
         return absent(case, "no such condition", "conditions")
 
     def ask(facts: Facts) -> Answer:
@@ -35,6 +36,11 @@ def condition(fields: dict[str, Any]) -> Question:
         return (INVERSE[truth], because, None, gap)
 
     return ask if fields.get("none") else found
+
+
+def _by_way_of(member: Member) -> str:
+    """The listed code that stands above the one that was sent, where it was not listed itself."""
+    return f", below {member.ancestor}" if member.ancestor else ""
 
 
 # operations whose disease may carry the neighbouring region's name

@@ -53,7 +53,7 @@ class Codes:
     groups: set[str] = field(default_factory=set)
 
     def add(self, member: Member, match: str) -> None:
-        """Index a member; `subsumes` counts as exact, since no hierarchy is at hand."""
+        """Index a member; `subsumes` counts as exact: what stands below is added where it is known (`descendants`)."""
         system = canonical_system(member.system)
         code = canonical_code(system, member.code)
         if match == "prefix":

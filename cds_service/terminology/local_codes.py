@@ -17,12 +17,13 @@ from cds_service.yaml_source import nearest
 
 _NEEDED = ("system", "code", "display", "value_set", "group", "region")
 _OPTIONAL = ("match", "needs_cancer")
+_MATCHES = ("exact", "prefix", "subsumes")
 _TRUTH = {"": False, "no": False, "false": False, "yes": True, "true": True}
 
 
 @dataclass(frozen=True, slots=True)
 class LocalCode:
-    """One code of the site, and how it is matched: exact or prefix."""
+    """One code of the site, and how it is matched: exact, prefix, or with all that stands below it."""
 
     member: Member
     match: str
@@ -130,8 +131,9 @@ def _read_row(
     if cell["region"] and cell["region"] not in regions:
         unknown("region", "region", regions)
     match = cell.get("match", "") or "exact"
-    if match not in ("exact", "prefix"):
-        wrong("match", "unknown-match", f"match is '{match}'{nearest(match, ('exact', 'prefix'))}; exact or prefix")
+    if match not in _MATCHES:
+        known_words = ", ".join(_MATCHES)
+        wrong("match", "unknown-match", f"match is '{match}'{nearest(match, _MATCHES)}; known: {known_words}")
     needs = _TRUTH.get(cell.get("needs_cancer", "").lower())
     if needs is None:
         wrong("needs_cancer", "not-yes-or-no", "needs_cancer is to be yes, no or empty")

@@ -1,6 +1,6 @@
 """The code lists of fhir_profiles/valuesets, loaded once and immutable after."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,8 @@ from cds_service.errors import ContentError, Problem
 from cds_service.layers import Folders, layered, topmost
 from cds_service.model import Coding, Member
 from cds_service.terminology.cancer_regions import place_cancers
-from cds_service.terminology.index import Codes, keys_of
+from cds_service.terminology.descendants import Descendants, Key, below_listed
+from cds_service.terminology.index import Codes, canonical_code, canonical_system, keys_of
 from cds_service.terminology.local_codes import LocalCode, read_local_codes
 from cds_service.terminology.phrases import OrderPhrases, load_order_phrases
 
@@ -30,12 +31,15 @@ _MATCHES = {"exact", "prefix", "subsumes"}
 _REGION_SETS = ("body-regions", "imaging-loinc-by-region")
 _MatchedBy = Literal["code", "local-map"]
 _Key = tuple[str, str, str]  # value set, system, code
+WhatIsBelow = Callable[[frozenset[Key]], Descendants | None]  # of the codes that are marked `subsumes`
 
 
 class ValueSets:
     """Everything a code can mean to us. Immutable; each look-up is a few dictionary reads."""
 
-    __slots__ = ("_body_parts", "_codes", "_look_up", "_modalities", "_phrases", "_regions", "_traits", "names")
+    __slots__ = (
+        "_body_parts", "_codes", "_look_up", "_modalities", "_phrases", "_regions", "_traits", "descendants", "names",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -45,7 +49,9 @@ class ValueSets:
         traits: dict[_Key, str],
         body_parts: dict[str, tuple[str, ...]],
         phrases: OrderPhrases,
+        descendants: Descendants | None = None,
     ) -> None:
+        self.descendants = descendants
         self.names = frozenset(codes)
         self._codes: Mapping[str, Codes] = MappingProxyType(codes)
         self._regions = regions
@@ -116,6 +122,7 @@ class _Reading:
         self.modalities: dict[_Key, str] = {}
         self.traits: dict[_Key, str] = {}
         self.body_parts: dict[str, tuple[str, ...]] = {}
+        self.roots: dict[str, list[Member]] = {}  # by value set: codes that stand for all below them
         self.problems: list[Problem] = []
 
     def file(self, path: Path, matched_by: _MatchedBy = "code") -> None:
@@ -175,7 +182,10 @@ class _Reading:
         modality, trait, several = said.get("modality"), said.get("trait"), tuple(regions)
         for concept in include["concept"]:
             code = concept["code"]
-            codes.add(Member(name, group, code, system, concept.get("display", ""), region, needs, matched_by), match)
+            member = Member(name, group, code, system, concept.get("display", ""), region, needs, matched_by)
+            codes.add(member, match)
+            if match == "subsumes":
+                self.roots.setdefault(name, []).append(member)
             key = (name, system, code)
             if several:
                 self.regions[key] = several
@@ -189,20 +199,47 @@ class _Reading:
     def local(self, code: LocalCode) -> None:
         """Index a site's own code; it stands before a shipped one."""
         self.codes[code.member.value_set].add(code.member, code.match)
+        if code.match == "subsumes":
+            self.roots.setdefault(code.member.value_set, []).append(code.member)
         if code.member.region:
             self.regions[code.member.value_set, code.member.system, code.member.code] = (code.member.region,)
 
+    def descend(self, ask: WhatIsBelow) -> Descendants | None:
+        """Ask what stands below the marked codes, and index it; what was used, or None where nothing is marked."""
+        keys: dict[Key, None] = {}
+        for member in (each for roots in self.roots.values() for each in roots):
+            system = canonical_system(member.system)
+            keys[system, canonical_code(system, member.code)] = None
+        known = ask(frozenset(keys)) if keys else None
+        if known is None:
+            return None
+        for name, roots in self.roots.items():
+            for root, member in below_listed(self.codes[name], roots, known).values():
+                above, here = (name, root.system, root.code), (name, member.system, member.code)
+                if above in self.regions:
+                    self.regions[here] = self.regions[above]
+                for told in (self.modalities, self.traits):
+                    if above in told:
+                        told[here] = told[above]
+        return known.only(keys)
+
 
 def load_value_sets(
-    folder: Folders, local: Folders | None = None, *, cards: Folders | None = None, snomed: bool = True
+    folder: Folders,
+    local: Folders | None = None,
+    *,
+    cards: Folders | None = None,
+    snomed: bool = True,
+    what_is_below: WhatIsBelow | None = None,
 ) -> ValueSets:
     """The value sets of `folder`, with the site's own codes (`local/*.csv` or FHIR ValueSets) over them, a later
     folder before an earlier one.
 
     Of several folders, the base first, a file of a later one takes the place of one before it. `folder/snomed/` holds
     what needs a SNOMED CT licence: leave it out by `snomed=False`, or by deleting it. Order phrases and cancer regions
-    are read from `cards`, by default the folder of that name beside `fhir_profiles`. Raises ContentError with every
-    problem of the value sets at once.
+    are read from `cards`, by default the folder of that name beside `fhir_profiles`. `what_is_below` is asked once what
+    stands below the codes marked `subsumes`; without it, or where it does not know, they match exactly. Raises
+    ContentError with every problem of the value sets at once.
     """
     reading = _Reading()
     folders = (folder,) if isinstance(folder, Path) else tuple(folder)
@@ -222,6 +259,7 @@ def load_value_sets(
                 reading.local(code)
     if reading.problems:
         raise ContentError(tuple(reading.problems))
+    descendants = reading.descend(what_is_below) if what_is_below else None
     spoken = cards or [each.parent.parent / "cards" for each in folders]
     spoken = (spoken,) if isinstance(spoken, Path) else spoken
     regions = reading.codes.setdefault("cancer-conditions", Codes())
@@ -233,7 +271,9 @@ def load_value_sets(
     ]
     groups = {name: frozenset(codes.groups) for name, codes in reading.codes.items()}
     words = load_order_phrases(topmost(spoken, "order-phrases.yaml"), groups, ingredients, REGIONS)
-    return ValueSets(reading.codes, reading.regions, reading.modalities, reading.traits, reading.body_parts, words)
+    return ValueSets(
+        reading.codes, reading.regions, reading.modalities, reading.traits, reading.body_parts, words, descendants
+    )
 
 
 def _line_of(raw: bytes, include: object) -> int:

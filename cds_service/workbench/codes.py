@@ -1,6 +1,7 @@
 """`second-read codes`: check a site's own order codes, and see what is recognised with and without a licence."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -8,9 +9,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from cds_service.config import load_settings
 from cds_service.content import content_folder
-from cds_service.errors import ContentError, Problem
+from cds_service.content.of_settings import content_layers
+from cds_service.errors import ContentError, Problem, SecondReadError
+from cds_service.expansion import Refreshed, keep_fresh, server_of_settings
 from cds_service.terminology import ValueSets, load_value_sets
+from cds_service.terminology.descendants import Descendants, Key
+from cds_service.terminology.index import SNOMED
 
 _PATH = click.Path(path_type=Path)
 _CONTENT = click.option("--content", "folder", type=_PATH, help="A content folder other than the shipped one.")
@@ -56,6 +62,57 @@ def validate(folders: tuple[Path, ...], folder: Path | None, as_json: bool) -> N
 
 
 @codes.command()
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="As `serve` has it.")
+@click.option(
+    "--seconds", default=300, show_default=True, type=click.IntRange(1, 3600), help="How long to ask at most."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+def expand(config: Path | None, seconds: int, as_json: bool) -> None:
+    """Ask the terminology server for all codes below those that are marked `subsumes`, and keep the answers.
+
+    The service uses them from its next start on, and asks by itself only for what is missing or older than 30 days.
+    Where the server gives no good answer, the one kept before stays.
+
+    Exit codes: 0 every code was answered, 1 nothing could be asked, 3 some codes, or all, were not answered.
+    """
+    asked: list[Refreshed] = []
+    try:
+        settings = load_settings(os.environ, config)
+        server = server_of_settings(settings)
+        if server is None:
+            raise click.ClickException("no server: set SECOND_READ_TERMINOLOGY_SERVER to its FHIR base URL")
+
+        def ask(keys: frozenset[Key]) -> Descendants:
+            asked.append(keep_fresh(keys, server, settings.terminology_cache, seconds=seconds, always=True))
+            return asked[0].descendants
+
+        layers = content_layers(settings)
+        sets = load_value_sets(
+            [layer / "fhir_profiles" / "valuesets" for layer in layers],
+            settings.local_codes_dir or None,
+            cards=[layer / "cards" for layer in layers],
+            snomed=settings.snomed,
+            what_is_below=ask,
+        )
+    except SecondReadError as error:
+        raise click.ClickException(str(error)) from None
+    if not asked:
+        raise click.ClickException("no value set marks a code with `subsumes`: there is nothing to ask")
+    (found,) = asked
+    if as_json:
+        click.echo(json.dumps(_expanded(sets, found)))
+    else:
+        _show_expanded(sets, found)
+        for warning in found.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        click.echo(
+            f"{len(found.answered)} of {found.asked} marked codes answered by {server.base}; {found.descendants.count}"
+            f" codes below them are kept in {settings.terminology_cache}"
+        )
+    sys.exit(3 if found.warnings else 0)
+
+
+@codes.command()
 @_CONTENT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
 def lost(folder: Path | None, as_json: bool) -> None:
@@ -82,6 +139,37 @@ def lost(folder: Path | None, as_json: bool) -> None:
         "What has no code is still recognised by its words (cards/order-phrases.yaml) and by the site's own codes."
         " The second-read order itself carries a SNOMED CT code, unless the site gives its own order key."
     )
+
+
+def _added(sets: ValueSets) -> dict[str, int]:
+    """How many codes each list has by a listed code above them."""
+    counts = {name: sum(bool(m.ancestor) for m in sets.members(name)) for name in sorted(sets.names)}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _expanded(sets: ValueSets, found: Refreshed) -> dict[str, object]:
+    of = [
+        {"system": system, "code": code, "below": len(below.codes), "asked": below.asked.isoformat(),
+         "version": below.version, "now": (system, code) in found.answered}
+        for (system, code), below in found.descendants.of.items()
+    ]  # fmt: skip
+    return {"server": found.descendants.server, "asked": found.asked, "answered": of, "added": _added(sets),
+            "digest": found.descendants.digest, "warnings": list(found.warnings)}  # fmt: skip
+
+
+def _show_expanded(sets: ValueSets, found: Refreshed) -> None:
+    if not found.descendants.of:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold dim")
+    for head, side in (("marked code", "left"), ("codes below", "right"), ("asked", "left"), ("edition", "left")):
+        table.add_column(head, justify=side, overflow="fold")  # type: ignore[arg-type]  # a literal of rich
+    for (system, code), below in found.descendants.of.items():
+        shown = code if system == SNOMED else f"{system} {code}"
+        table.add_row(shown, str(len(below.codes)), below.asked.isoformat(), below.version)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    for name, count in _added(sets).items():
+        console.print(f"{name}: {count} codes more than are listed")
 
 
 def _sets(folder: Path | None) -> Path:

@@ -70,7 +70,8 @@ def order_lines(order: Order) -> list[str]:
     for member in order.members:
         group = f"/{member.group}" if member.group else ""
         system = _SYSTEMS.get(member.system, member.system)
-        lines.append(f"recognised by {member.matched_by}: {member.code} ({system}) in {member.value_set}{group}")
+        below = f", below {member.ancestor}," if member.ancestor else ""
+        lines.append(f"recognised by {member.matched_by}: {member.code} ({system}){below} in {member.value_set}{group}")
     return lines or ["recognised by nothing"]
 
 
@@ -97,7 +98,8 @@ def explanation_json(case: Case, found: tuple[Explanation, ...], digest: str) ->
     """The same for machines."""
     return {
         "order": {"reference": case.order.reference, "words": case.order.concept.words, "members": [
-            {"code": m.code, "system": m.system, "value_set": m.value_set, "group": m.group, "matched_by": m.matched_by}
+            {"code": m.code, "system": m.system, "value_set": m.value_set, "group": m.group, "matched_by": m.matched_by,
+             "ancestor": m.ancestor}
             for m in case.order.members]},
         "study": case.study.reference if case.study else None,
         "report": case.report.reference if case.report else None,
