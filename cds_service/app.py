@@ -7,6 +7,7 @@ settings. One application is made per worker process, after the fork, because a 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any
 from uuid import UUID

@@ -113,7 +113,7 @@ def test_many_thousand_codes_come_in_pages(ask: Callable[..., Refreshed], snomed
 
 @pytest.mark.parametrize("told", ["total", "nothing", "offset"])
 def test_servers_that_say_little(ask: Callable[..., Refreshed], snomed: Terminology, told: str) -> None:
-    """Whole without pages, by `total` or by no word of pages at all; in pages that name no total, up to an empty one."""
+    """Whole by `total`, or by no word of pages at all; in pages that name no total, up to an empty one."""
 
     def little(asked: Asked, honest: dict[str, Any]) -> dict[str, Any]:
         for name in {"total", "offset"} - {told}:
