@@ -19,8 +19,10 @@ from cds_service.config import Settings
 from cds_service.content import load_content
 from cds_service.content.of_settings import load_settings_content
 from cds_service.gather import orders
-from cds_service.model import Coding, HookRequest
+from cds_service.gather.facts import condition_of
+from cds_service.model import Case, Coding, HookRequest, Patient, Truth
 from cds_service.rules.record_criteria import condition
+from cds_service.rules.rule import Facts
 from cds_service.terminology import ValueSets, load_value_sets
 from cds_service.terminology.descendants import Below, Descendants, Key
 from cds_service.workbench.explaining import order_lines
@@ -199,7 +201,11 @@ def test_the_explanation_names_the_code_above(root: Path, local: Path) -> None:
     basket = orders(HookRequest("h", "Practitioner/a", builders.PATIENT, None, (entry,), {}, None), sets)
     (found,) = basket.orders
     assert f"recognised by local-map: {LOW} (SNOMED CT), below {FUSION}, in spine-surgery/fusion" in order_lines(found)
-    assert condition is not None
+    asked = condition({"in": frozenset({("cancer-conditions", "malignant")})})
+    for code, because in (("900000001", f"an active condition, below {MALIGNANT}"), (MALIGNANT, "an active condition")):
+        resource = {"resourceType": "Condition", "id": "c", "code": {"coding": [{"system": SNOMED, "code": code}]}}
+        case = Case(found, builders.NOW, Patient("p"), conditions=(condition_of("Condition/c", resource, sets),))
+        assert asked(Facts(case, None, frozenset()))[:2] == (Truth.TRUE, because)  # type: ignore[arg-type]
 
 
 def test_the_command_asks_and_tells(
