@@ -62,6 +62,10 @@ class Content:
         """The topmost layer: where what is written for this content belongs."""
         return self.layers[-1]
 
+    def file(self, name: str) -> Path:
+        """The file of that name, such as `cards/exclusions.yaml`, of the last layer that has it."""
+        return topmost(self.layers, name)
+
     def files(self, folder: str, pattern: str) -> list[Path]:
         """The files of a folder such as `fhir_profiles/valuesets`, each from the last layer that has it."""
         return layered([layer / folder for layer in self.layers], pattern)

@@ -1,5 +1,6 @@
 """The content that an installation's settings name: the same for the service and for who checks it beside it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cds_service.config import Settings
@@ -9,10 +10,14 @@ from cds_service.expansion import below_by_settings
 SHIPPED = Path("shipped")  # in SECOND_READ_CONTENT_DIR: the content of the package
 
 
+def layers_named(folders: Sequence[Path]) -> tuple[Path, ...]:
+    """These folders, with that of the package for the word `shipped`, or where none is named."""
+    return tuple(content_folder() if folder == SHIPPED else folder for folder in folders) or (content_folder(),)
+
+
 def content_layers(settings: Settings) -> tuple[Path, ...]:
     """The folders of content that the settings name, the base first; those of the package where they name none."""
-    named = tuple(content_folder() if layer == SHIPPED else layer for layer in settings.content_dir)
-    return named or (content_folder(),)
+    return layers_named(settings.content_dir)
 
 
 def load_settings_content(settings: Settings) -> Content:

@@ -8,11 +8,11 @@ from typing import Any
 import click
 from rich.text import Text
 
-from cds_service.content import content_folder
+from cds_service.layers import topmost
 from cds_service.rules.load import read_evidence
 from cds_service.rules.rule import Criterion, Rule
 from cds_service.workbench import terminal
-from cds_service.workbench.checking import check_content
+from cds_service.workbench.checking import check_layers
 from cds_service.yaml_source import nearest
 
 
@@ -22,12 +22,12 @@ from cds_service.yaml_source import nearest
 )
 @terminal.CONTENT
 @terminal.AS_JSON
-def list_rules(status: str | None, folder: Path | None, as_json: bool) -> None:
+def list_rules(status: str | None, layers: tuple[Path, ...], as_json: bool) -> None:
     """List the rules that can be read.
 
     Exit codes: 0 listed, 1 a rule file has errors (see `validate`).
     """
-    found, problems = _read(folder)
+    found, problems = _read(layers)
     broken = sorted({p.file for p in problems if p.severity == "error"})
     shown = sorted((r for r in found if status in (None, r.status)), key=lambda r: (r.concern, r.rank, r.id))
     if as_json:
@@ -46,24 +46,23 @@ def list_rules(status: str | None, folder: Path | None, as_json: bool) -> None:
 @click.argument("id")
 @terminal.CONTENT
 @terminal.AS_JSON
-def show_rule(id: str, folder: Path | None, as_json: bool) -> None:
+def show_rule(id: str, layers: tuple[Path, ...], as_json: bool) -> None:
     """Show rule ID in plain words: when it speaks, when it stays quiet, why, and who answers for it.
 
     Exit codes: 0 shown, 1 there is no such rule.
     """
-    found, _ = _read(folder)
+    found, _ = _read(layers)
     rule = next((rule for rule in found if rule.id == id), None)
     if rule is None:
         terminal.leave(f"there is no rule '{id}' that can be read{nearest(id, [r.id for r in found])}")
     if as_json:
         terminal.say_json(_told(rule))
         return
-    _show(rule, (folder or content_folder()) / "cards" / "evidence.yaml")
+    _show(rule, topmost(layers, "cards/evidence.yaml"))
 
 
-def _read(folder: Path | None) -> Any:
-    home = folder or content_folder()
-    return check_content(home / "cards" / "rules", date.today())  # noqa: DTZ011  the owner's calendar
+def _read(layers: tuple[Path, ...]) -> Any:
+    return check_layers(layers, date.today())  # noqa: DTZ011  the owner's calendar
 
 
 def _row(rule: Rule) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Content checked, whether or not it loads: the rules that could be read, and everything wrong."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
 from cds_service.content import Content, content_folder
 from cds_service.content.files import read_override_reasons
 from cds_service.errors import ContentError, Problem
+from cds_service.layers import topmost
 from cds_service.reading import Lexicon, load_lexicon
 from cds_service.routing import Routing, load_routing
 from cds_service.rules.load import check_rules
@@ -21,7 +22,7 @@ def check_content(path: Path | None, as_of: date) -> tuple[tuple[Rule, ...], tup
     folder = rules_folder(given)
     home = folder.parent.parent
     try:
-        names = read_names(home if (home / "fhir_profiles").is_dir() else content_folder())
+        names = read_names((home if (home / "fhir_profiles").is_dir() else content_folder(),))
     except ContentError as error:
         return (), error.problems
     found, problems = check_rules(folder, names, as_of=as_of)
@@ -33,16 +34,26 @@ def check_content(path: Path | None, as_of: date) -> tuple[tuple[Rule, ...], tup
 
 def check_loaded(content: Content, as_of: date) -> tuple[tuple[Rule, ...], tuple[Problem, ...]]:
     """As `check_content`, of content that is loaded already: its rules with their tests, and their problems."""
-    return check_rules(content.folder / "cards" / "rules", names_of(content), as_of=as_of)
+    return check_rules([layer / "cards" / "rules" for layer in content.layers], names_of(content), as_of=as_of)
 
 
-def read_names(folder: Path) -> Names:
-    """What the rules of a content folder may refer to, whether or not its rules can be loaded."""
-    cards = folder / "cards"
-    sheet = Sheet(str(cards / "override-reasons.yaml"))
+def check_layers(layers: Sequence[Path], as_of: date) -> tuple[tuple[Rule, ...], tuple[Problem, ...]]:
+    """The rules of all layers, the base first, and everything wrong, each named in the file of the layer it is in."""
+    try:
+        names = read_names(layers)
+    except ContentError as error:
+        return (), error.problems
+    return check_rules([layer / "cards" / "rules" for layer in layers], names, as_of=as_of)
+
+
+def read_names(layers: Sequence[Path]) -> Names:
+    """What the rules of these layers of content may refer to, whether or not the rules can be loaded."""
+    cards = [layer / "cards" for layer in layers]
+    sheet = Sheet(str(topmost(cards, "override-reasons.yaml")))
     reasons = read_override_reasons(Path(sheet.file), sheet)
-    sets = load_value_sets(folder / "fhir_profiles" / "valuesets")
-    lexicon, routing = load_lexicon(cards / "lexicon"), load_routing(cards / "routing.yaml")
+    sets = load_value_sets([layer / "fhir_profiles" / "valuesets" for layer in layers], cards=cards)
+    lexicon = load_lexicon([folder / "lexicon" for folder in cards])
+    routing = load_routing(topmost(cards, "routing.yaml"))
     return _names(sets, lexicon, routing, reasons)
 
 

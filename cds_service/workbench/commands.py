@@ -8,7 +8,7 @@ import click
 
 from cds_service.workbench import terminal
 from cds_service.workbench.catalogue_verbs import list_rules, show_rule
-from cds_service.workbench.checking import check_content
+from cds_service.workbench.checking import check_content, check_layers
 from cds_service.workbench.explain_verb import explain_case
 from cds_service.workbench.flips_verb import show_flips
 from cds_service.workbench.promote_verb import promote_rule
@@ -32,9 +32,12 @@ def rules() -> None:
 @click.option(
     "--against", metavar="FOLDER|GIT", help="Also judge what changed since: a content folder, or a git commit."
 )
+@terminal.CONTENT
 @terminal.AS_JSON
-def validate(path: Path | None, as_of: datetime | None, against: str | None, as_json: bool) -> None:
-    """Check every rule under PATH (the shipped ones): all problems at once, each with its line.
+def validate(
+    path: Path | None, as_of: datetime | None, against: str | None, layers: tuple[Path, ...], as_json: bool
+) -> None:
+    """Check every rule under PATH, or of all layers of content: all problems at once, each with its line.
 
     With --against, a rule whose deciding or wording differs from that of a content folder or of a git commit (such as
     HEAD) must have a higher version, and may not jump from draft to active.
@@ -42,7 +45,7 @@ def validate(path: Path | None, as_of: datetime | None, against: str | None, as_
     Exit codes: 0 nothing wrong, 1 errors, 3 warnings alone.
     """
     day = as_of.date() if as_of else date.today()  # noqa: DTZ011  a review date is a day of the owner's calendar
-    found, problems = check_content(path, day)
+    found, problems = check_content(path, day) if path else check_layers(layers, day)
     if against:
         try:
             problems = (*problems, *compare_versions(found, against))

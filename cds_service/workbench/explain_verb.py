@@ -42,7 +42,7 @@ def explain_case(
     why_not: str | None,
     report: str | None,
     as_of: str | None,
-    folder: Path | None,
+    layers: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Say why each rule speaks or does not on CASE.
@@ -52,7 +52,7 @@ def explain_case(
 
     Exit codes: 0 explained, 1 no such case or rule.
     """
-    content = terminal.load_or_leave(folder)
+    content = terminal.load_or_leave(layers)
     wanted = why_not or only
     known = [rule.id for rule in content.rules.rules]
     if wanted is not None and wanted not in known:

@@ -35,7 +35,7 @@ class Flip:
 @click.option("--rule", "only", help="One rule alone.")
 @terminal.CONTENT
 @terminal.AS_JSON
-def show_flips(before: Path, only: str | None, folder: Path | None, as_json: bool) -> None:
+def show_flips(before: Path, only: str | None, layers: tuple[Path, ...], as_json: bool) -> None:
     """Say which cases come out otherwise than under the content folder BEFORE.
 
     The cases are those of the inline tests and the charts of the demo; a rule that is not decided yet is asked as if it
@@ -43,7 +43,7 @@ def show_flips(before: Path, only: str | None, folder: Path | None, as_json: boo
 
     Exit codes: 0 nothing flips, 3 something does, 1 one of the two does not load.
     """
-    after = terminal.load_or_leave(folder)
+    after = terminal.load_or_leave(layers)
     try:
         old = load_content(before)
     except ContentError as error:

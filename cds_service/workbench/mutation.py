@@ -63,12 +63,11 @@ def mutate(
     alone, the same ones every time. Raises ValueError where a test fails before anything is changed.
     """
     global _bench
-    cards = content.folder / "cards"
     codes = codes_of(content)
     prepared = {rule.id: tuple(prepare(rule, test, content, codes) for test in rule.tests) for rule in rules}
-    evidence, _ = read_evidence(cards / "evidence.yaml")
-    _bench = _Bench(content, names, tuple(rules), prepared, read_exclusions(cards / "exclusions.yaml", names)[0],
-                    dict(evidence))  # fmt: skip
+    evidence, _ = read_evidence(content.file("cards/evidence.yaml"))
+    everywhere, _ = read_exclusions(content.file("cards/exclusions.yaml"), names)
+    _bench = _Bench(content, names, tuple(rules), prepared, everywhere, dict(evidence))
     for rule in rules:
         failing = _noticed(prepared[rule.id], rule)
         if failing:
@@ -105,7 +104,7 @@ def _of_rule(bench: _Bench, name: str, share: int, shares: int, every: int) -> I
 
 
 def _of_exclusions(bench: _Bench, share: int, shares: int, every: int) -> Iterator[Held]:
-    path = bench.content.folder / "cards" / "exclusions.yaml"
+    path = bench.content.file("cards/exclusions.yaml")
     for mutant in _shared(_tree(str(path)), share, shares, every):
         if mutant.tree is None:
             lines = tuple(_negated(line) if line.id == mutant.line else line for line in bench.everywhere)

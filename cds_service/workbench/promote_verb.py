@@ -38,7 +38,7 @@ def promote_rule(
     signers: tuple[str, ...],
     back_test: Path | None,
     on: Any,
-    folder: Path | None,
+    layers: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Move rule ID one rung up: draft to silent, or silent to active.
@@ -48,7 +48,7 @@ def promote_rule(
 
     Exit codes: 0 promoted, 1 refused; then every reason is told and nothing is written.
     """
-    content = terminal.load_or_leave(folder)
+    content = terminal.load_or_leave(layers)
     day = on.date() if on else date.today()  # noqa: DTZ011  the owner's calendar
     found, _ = check_loaded(content, day)
     rule = next((rule for rule in found if rule.id == id), None)

@@ -111,12 +111,12 @@ changes:
 @click.option("--title", help="One line that says when it speaks.")
 @terminal.CONTENT
 @terminal.AS_JSON
-def new_rule(id: str, concern: str, title: str | None, folder: Path | None, as_json: bool) -> None:
+def new_rule(id: str, concern: str, title: str | None, layers: tuple[Path, ...], as_json: bool) -> None:
     """Write a new rule ID as a draft, with first tests in both directions that pass.
 
     Exit codes: 0 written, 1 there is such a file already, or the id is none.
     """
-    content = terminal.load_or_leave(folder)
+    content = terminal.load_or_leave(layers)
     if not id.replace("-", "").isalnum() or id != id.lower() or id.startswith("-"):
         terminal.leave(f"'{id}' is no id: small letters, digits and hyphens, such as lumbar-fusion-young")
     rules = content.folder / "cards" / "rules"
@@ -136,7 +136,7 @@ def new_rule(id: str, concern: str, title: str | None, folder: Path | None, as_j
         for line in said:
             terminal.say(line, "red")
         terminal.say(f"{len(trials)} tests tried, {sum(bool(t.wrong) for t in trials)} failed")
-        terminal.say(f"next: second-read rules test {id}{_again(folder)}", "dim")
+        terminal.say(f"next: second-read rules test {id}{_again(layers)}", "dim")
     sys.exit(1 if said or any(trial.wrong for trial in trials) else 0)
 
 
@@ -169,5 +169,5 @@ def _text(id: str, concern: str, title: str, today: date, also: tuple[list[str],
     )  # fmt: skip
 
 
-def _again(folder: Path | None) -> str:
-    return "" if folder in (None, content_folder()) else f" --content {folder}"
+def _again(layers: tuple[Path, ...]) -> str:
+    return "" if layers == (content_folder(),) else "".join(f" --content {layer}" for layer in layers)

@@ -16,12 +16,12 @@ from cds_service.workbench.editor_schema import schemas
 @click.option("--check", is_flag=True, help="Only say whether the files are current.")
 @terminal.CONTENT
 @terminal.AS_JSON
-def write_schemas(check: bool, folder: Path | None, as_json: bool) -> None:
+def write_schemas(check: bool, layers: tuple[Path, ...], as_json: bool) -> None:
     """Write the editors' JSON Schemas of the content files to cards/schema.
 
     Exit codes: 0 written or current, 1 not current (with --check).
     """
-    content = terminal.load_or_leave(folder)
+    content = terminal.load_or_leave(layers)
     made = editor_schemas(content)
     stale = []
     for name, text in made.items():

@@ -38,7 +38,7 @@ def explained(name: str, content: Content, now: datetime, changes: dict[str, Any
 
     `changes` are those of an inline test and fit a base case alone. Raises `NoSuchCase`.
     """
-    base = content.folder / "cards" / "cases" / f"{name}.yaml"
+    base = content.file(f"cards/cases/{name}.yaml")
     history: tuple[PastCard, ...] = ()
     if name != "codes" and "/" not in name and base.is_file():
         built = situation(read_plain(base), changes or {}, codes_of(content), "")
@@ -58,7 +58,7 @@ def explained(name: str, content: Content, now: datetime, changes: dict[str, Any
 
 def base_names(content: Content) -> list[str]:
     """The base cases of this content."""
-    return sorted(path.stem for path in (content.folder / "cards" / "cases").glob("*.yaml") if path.stem != "codes")
+    return sorted(path.stem for path in content.files("cards/cases", "*.yaml") if path.stem != "codes")
 
 
 def _recorded(path: Path) -> HookRequest:

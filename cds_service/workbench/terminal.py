@@ -1,8 +1,9 @@
 """What the verbs print: problems with their lines, tables that fit 80 columns, and one JSON object for machines."""
 
 import json
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,14 +12,32 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cds_service.config.readers import folders
 from cds_service.content import Content, load_content
+from cds_service.content.of_settings import layers_named
 from cds_service.errors import ContentError, Problem
 
+_VARIABLE = "SECOND_READ_CONTENT_DIR"
 MARKS = {"error": "bold red", "warning": "yellow"}
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+
+
+def _layers(_: click.Context, option: click.Parameter, given: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The layers given, else those of the environment, else the shipped content alone; each is a folder."""
+    layers = layers_named(given)
+    if not given and (named := os.environ.get(_VARIABLE, "").strip()):
+        layers = layers_named(folders(named))
+    for layer in layers:
+        if not layer.is_dir():
+            where = "" if given else f" ({_VARIABLE})"
+            raise click.BadParameter(f"there is no folder '{layer}'{where}", param=option)
+    return layers
+
+
 CONTENT = click.option(
-    "--content", "folder", type=click.Path(exists=True, path_type=Path, file_okay=False),
-    help="A content folder other than the shipped one.",
+    "--content", "layers", type=click.Path(path_type=Path), multiple=True, callback=_layers, metavar="FOLDER",
+    help="A folder of content; again for each layer over it, `shipped` being the package's own."
+    f" Without it, the layers of {_VARIABLE}, else what is shipped.",
 )  # fmt: skip
 
 
@@ -37,10 +56,10 @@ def say_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def load_or_leave(folder: Path | None) -> Content:
-    """The content of a folder (the shipped one), or its problems shown and exit code 1."""
+def load_or_leave(layers: Sequence[Path]) -> Content:
+    """The content of these layers, the base first; or its problems shown and exit code 1."""
     try:
-        return load_content(folder)
+        return load_content(layers)
     except ContentError as error:
         show_problems(error.problems)
         sys.exit(1)

@@ -33,7 +33,7 @@ AT_LEAST = 0.95  # the share of mutants that tests are to notice
 @terminal.CONTENT
 @terminal.AS_JSON
 def try_tests(
-    id: str | None, named: str | None, mutating: bool, every: int, jobs: int, folder: Path | None, as_json: bool
+    id: str | None, named: str | None, mutating: bool, every: int, jobs: int, layers: tuple[Path, ...], as_json: bool
 ) -> None:
     """Try the inline tests of rule ID (of every rule): from report text to verdict.
 
@@ -44,7 +44,7 @@ def try_tests(
     Exit codes: 0 all held; 1 a test failed, there was none to try, under 95 % of the changes were noticed, or a listed
     survivor is none any more; 3 a change survived that is not listed.
     """
-    content = terminal.load_or_leave(folder)
+    content = terminal.load_or_leave(layers)
     found, problems = check_loaded(content, date.today())  # noqa: DTZ011  the owner's calendar
     known = [rule.id for rule in found]
     if id is not None and id not in known and not (mutating and id == EVERY_RULE):
@@ -75,7 +75,7 @@ def try_tests(
 def _mutate(
     found: Sequence[Rule], content: Content, id: str | None, every: int, jobs: int
 ) -> tuple[tuple[Held, ...], tuple[Problem, ...]]:
-    path = content.folder / "cards" / "survivors.yaml"
+    path = content.file("cards/survivors.yaml")
     listed, wrong = read_survivors(path)
     only = (id,) if id else ()
     held = mutate(found, content, names_of(content), only=only, jobs=jobs or os.cpu_count() or 1, every=every)

@@ -55,7 +55,7 @@ def try_rules(rules: Iterable[Rule], content: Content) -> Iterator[Trial]:
 
 def codes_of(content: Content) -> Codes:
     """The codes that inline tests name, of cards/cases/codes.yaml."""
-    return Codes(read_plain(content.folder / "cards" / "cases" / "codes.yaml"), content.routing)
+    return Codes(read_plain(content.file("cards/cases/codes.yaml")), content.routing)
 
 
 def speaking(content: Content, rule: Rule) -> Content:
@@ -69,7 +69,7 @@ def speaking(content: Content, rule: Rule) -> Content:
 def prepare(rule: Rule, test: InlineTest, content: Content, codes: Codes) -> Prepared:
     """The test's cases, gathered and read."""
     try:
-        built = build(test, content.folder / "cards" / "cases", codes, rule.id)
+        built = build(test, content.file(f"cards/cases/{test.base}.yaml"), codes, rule.id)
     except (KeyError, ContentError, FileNotFoundError) as error:
         return Prepared(rule.id, test, wrong=f"the case cannot be built: {error}")
     order = built.request.draft_orders[0]["resource"]
@@ -122,9 +122,9 @@ def not_warning(verdict: Verdict) -> tuple[str, ...]:
     return tuple(name for check in checks for name in (check.id, check.because) if name)
 
 
-def build(test: InlineTest, cases: Path, codes: Codes, rule: str) -> Situation:
+def build(test: InlineTest, base: Path, codes: Codes, rule: str) -> Situation:
     """What the test signs."""
-    return situation(_base(cases / f"{test.base}.yaml"), test.changes, codes, rule)
+    return situation(_base(base), test.changes, codes, rule)
 
 
 @cache

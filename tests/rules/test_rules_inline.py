@@ -69,7 +69,7 @@ def test_every_resource_of_every_case_is_valid_fhir() -> None:
     codes = Codes(read_plain(cases / "codes.yaml"), content.routing)
     seen: set[str] = set()
     for rule, test in _tests():
-        for resource in build(test, cases, codes, rule.id).resources:
+        for resource in build(test, cases / f"{test.base}.yaml", codes, rule.id).resources:
             if str(resource) not in seen:
                 seen.add(str(resource))
                 get_fhir_model_class(resource["resourceType"]).model_validate(resource)
