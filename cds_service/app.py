@@ -30,7 +30,7 @@ from cds_service.config import Settings, check_settings
 from cds_service.content import Content
 from cds_service.content.of_settings import load_settings_content
 from cds_service.errors import SettingsError
-from cds_service.gather import Deadline, FhirReader, Pacs
+from cds_service.gather import Deadline, FhirReader, Missed, Pacs
 from cds_service.ledger import Ledger, ledger_keys, open_ledger
 from cds_service.model import AuthenticatedClient, Card, HookRequest
 from cds_service.outbound import Allowlist
@@ -93,6 +93,7 @@ def create_app(
     seconds = settings.deadline_ms / 1000
     captures = Captures(settings.capture_dir, clock)
     unmatched = UnmatchedOrders(settings.database_url, clock)
+    unclassified = UnmatchedOrders(settings.database_url, clock, "unclassified")
 
     seen = SeenTokens(settings.database_url) if trust.mode == "jwt" else None
     buckets = Buckets(settings.calls_per_second)
@@ -118,6 +119,11 @@ def create_app(
         known = ", ".join(sorted(content.words.clients))
         raise SettingsError(f"SECOND_READ_CLIENT_PROFILE: one of {known} is expected")
 
+    def count_missed(missed: Missed) -> None:
+        for counts, keys in ((unmatched, missed.surgery), (unclassified, missed.unclassified)):
+            if keys:
+                counts.count(keys)
+
     def decide(call: HookRequest, client: AuthenticatedClient) -> tuple[Card, ...]:
         if settings.client_profile and not client.profile:
             client = replace(client, profile=settings.client_profile)
@@ -130,7 +136,7 @@ def create_app(
             deadline=Deadline(seconds),
             now=clock(),
             new_uuid=new_uuid,
-            count_unmatched=unmatched.count,
+            count_missed=count_missed,
             pacs=pacs,
         )
         captures.keep(call, client, len(cards))
@@ -139,7 +145,7 @@ def create_app(
     app = Flask("second-read", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes  # of the other paths
     app.extensions["second-read"] = {"settings": settings, "content": content, "ledger": ledger, "fhir": fhir}
-    app.extensions["second-read"] |= {"seen": seen, "unmatched": unmatched}
+    app.extensions["second-read"] |= {"seen": seen, "unmatched": unmatched, "unclassified": unclassified}
     app.extensions["second-read"]["pacs"] = pacs
     answer_errors(app)
     close_by_default(app, is_operator)
@@ -204,6 +210,7 @@ def close_app(app: Flask) -> None:
     parts["ledger"].close()
     parts["fhir"].close()
     parts["unmatched"].close()
+    parts["unclassified"].close()
     if parts["seen"] is not None:
         parts["seen"].close()
     if parts["pacs"]:

@@ -27,7 +27,7 @@ def answer(
     deadline: Deadline,
     now: datetime,
     new_uuid: Callable[[], str],
-    count_unmatched: Callable[[tuple[tuple[str, str], ...]], None] | None = None,
+    count_missed: Callable[[gather.Missed], None] | None = None,
     pacs: Pacs | None = None,
 ) -> tuple[Card, ...]:
     """Answer one order-sign call: at most one card, always a ledger entry.
@@ -35,8 +35,8 @@ def answer(
     Raises `PrefetchRequired` when no relevant order could be decided for lack of prefetch and nothing could be read.
     """
     basket = gather.orders(request, content.value_sets)  # triage: most calls end here
-    if count_unmatched and (missed := gather.unmatched_surgery(basket)):
-        count_unmatched(missed)
+    if count_missed:
+        count_missed(gather.missed_orders(basket))
     if not basket.relevant:
         telemetry.count_gaps(basket.gaps)
         ledger.count_irrelevant(client)

@@ -1,4 +1,4 @@
-"""Surgical orders that no value set recognised: how often each code came, so that a site sees what it misses.
+"""Orders that no value set recognised, surgical ones and those that tell no kind: how often each code came.
 
 Only the code and its system are kept, or that there was none; never words, which may hold anything, and nothing of a
 patient. Counts gather in memory and are added to a table of their own now and then; at most `MOST` codes are kept in
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -21,15 +21,21 @@ NO_CODE, OTHERS = ("", "(no code)"), ("", "(further codes)")
 _EVERY_SECONDS = 60
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/|#+-]{0,63}")
 _tables = sa.MetaData()
-_orders = sa.Table(
-    "unmatched_orders",
-    _tables,
-    sa.Column("system", sa.Text, primary_key=True),
-    sa.Column("code", sa.Text, primary_key=True),
-    sa.Column("count", sa.Integer, nullable=False),
-    sa.Column("first_day", sa.Text, nullable=False),
-    sa.Column("last_day", sa.Text, nullable=False),
-)
+
+
+def _table(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        _tables,
+        sa.Column("system", sa.Text, primary_key=True),
+        sa.Column("code", sa.Text, primary_key=True),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("first_day", sa.Text, nullable=False),
+        sa.Column("last_day", sa.Text, nullable=False),
+    )
+
+
+_LISTS = {"surgery": _table("unmatched_orders"), "unclassified": _table("unclassified_orders")}
 
 Key = tuple[str, str]  # code system, code
 
@@ -46,9 +52,12 @@ class Unmatched:
 
 
 class UnmatchedOrders:
-    """The counts of one process, and the table they are added to."""
+    """The counts of one process, and the table they are added to: surgical orders, or those of no kind that is told."""
 
-    def __init__(self, url: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, url: str, clock: Callable[[], datetime], which: Literal["surgery", "unclassified"] = "surgery"
+    ) -> None:
+        self._table = _LISTS[which]
         self._engine = sa.create_engine(url, poolclass=sa.pool.NullPool, hide_parameters=True)
         self._clock = clock
         self._waiting: Counter[Key] = Counter()
@@ -88,7 +97,7 @@ class UnmatchedOrders:
         """What was ever counted, the most frequent first; raises SQLAlchemyError where it cannot be read."""
         with self._engine.connect() as connection:
             self._prepare(connection)
-            rows = connection.execute(sa.select(_orders).order_by(_orders.c.count.desc(), _orders.c.code))
+            rows = connection.execute(sa.select(self._table).order_by(self._table.c.count.desc(), self._table.c.code))
             return [Unmatched(*row) for row in rows]
 
     def close(self) -> None:
@@ -104,19 +113,19 @@ class UnmatchedOrders:
 
     def _add(self, connection: sa.Connection, waiting: Counter[Key]) -> None:
         day = self._clock().date().isoformat()
-        held = connection.execute(sa.select(sa.func.count()).select_from(_orders)).scalar_one()
+        held = connection.execute(sa.select(sa.func.count()).select_from(self._table)).scalar_one()
         for (system, code), many in sorted(waiting.items()):
             if not self._raise(connection, (system, code), many, day):
                 key = (system, code) if held < MOST else OTHERS
                 held += 1
                 if key != OTHERS or not self._raise(connection, OTHERS, many, day):
                     new = {"system": key[0], "code": key[1], "count": many, "first_day": day, "last_day": day}
-                    connection.execute(sa.insert(_orders), [new])
+                    connection.execute(sa.insert(self._table), [new])
 
     def _raise(self, connection: sa.Connection, key: Key, many: int, day: str) -> bool:
-        values: dict[str, Any] = {"count": _orders.c.count + many, "last_day": day}
-        same = (_orders.c.system == key[0]) & (_orders.c.code == key[1])
-        return connection.execute(sa.update(_orders).where(same).values(values)).rowcount > 0
+        values: dict[str, Any] = {"count": self._table.c.count + many, "last_day": day}
+        same = (self._table.c.system == key[0]) & (self._table.c.code == key[1])
+        return connection.execute(sa.update(self._table).where(same).values(values)).rowcount > 0
 
 
 def _kept(key: Key) -> Key:

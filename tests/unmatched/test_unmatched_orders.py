@@ -15,7 +15,7 @@ from flask import Flask
 
 from cds_service.__main__ import main
 from cds_service.content import Content
-from cds_service.gather import orders, unmatched_surgery
+from cds_service.gather import missed_orders, orders
 from cds_service.model import HookRequest
 from cds_service.unmatched import MOST, NO_CODE, OTHERS, UnmatchedOrders
 
@@ -59,7 +59,54 @@ def counts(tmp_path: Path, clock: Clock) -> UnmatchedOrders:
 )  # fmt: skip
 def test_which_orders_are_missed(content: Content, order: dict[str, Any], found: tuple[str, str] | None) -> None:
     """Surgery by category or section that no list knows is missed; what is recognised, or is no surgery, is not."""
-    assert unmatched_surgery(basket(content, order)) == ((found,) if found else ())
+    assert missed_orders(basket(content, order)).surgery == ((found,) if found else ())
+
+
+@pytest.mark.parametrize(
+    ("order", "counted"),
+    [
+        ({"code": {"coding": [{"system": LOCAL, "code": "SX-9"}], "text": "Repair"}}, True),
+        ({"code": {"coding": [{"code": "SX-9"}]}}, True),
+        ({"code": {"coding": [{"system": SNOMED, "code": "900000001"}]}}, True),
+        ({"code": {"text": "Repair of something"}}, False),
+        ({"category": [{"text": "Imaging"}], "code": {"coding": [{"system": LOCAL, "code": "SX-9"}]}}, False),
+        ({"category": SURGICAL, "code": {"coding": [{"system": LOCAL, "code": "SX-9"}]}}, False),
+        ({"code": {"coding": [{"system": LOCAL, "code": "L1"}, {"system": "http://loinc.org", "code": "718-7"}]}},
+         False),
+        ({"code": {"coding": [{"system": "http://www.cms.gov/Medicare/Coding/ICD10", "code": "B020ZZZ"}]}}, False),
+        ({"resourceType": "MedicationRequest", "medicationCodeableConcept": {"coding": [{"system": LOCAL,
+          "code": "DRUG-1"}]}}, False),
+        ({"code": {"coding": [{"system": SNOMED, "code": "50172003"}]}}, False),
+    ],
+)  # fmt: skip
+def test_which_orders_tell_no_kind(content: Content, order: dict[str, Any], counted: bool) -> None:
+    """Coded, unrecognised, without a category and by no system that tells: counted apart. All else is not."""
+    found = missed_orders(basket(content, order)).unclassified
+    assert bool(found) is counted
+    assert counted <= (found == ((order["code"]["coding"][0].get("system", ""), order["code"]["coding"][0]["code"]),)
+                       if counted else True)  # fmt: skip
+
+
+def test_the_two_lists_are_apart(
+    app: Flask, ehr: Any, runner: CliRunner, tmp_path: Path, request_with: Callable[..., dict[str, Any]]
+) -> None:
+    """Signed through the service: surgery in the first list, what tells no kind in the second, and in no other."""
+    client = app.test_client()
+    client.post("/cds-services/second-read", json=request_with("SX-1", "Repair"))
+    bare = request_with("OR-2", "Repair of Ms Example")
+    del bare["context"]["draftOrders"]["entry"][0]["resource"]["category"]
+    client.post("/cds-services/second-read", json=bare)
+    for name in ("unmatched", "unclassified"):
+        app.extensions["second-read"][name].write()
+    environment = {"SECOND_READ_AUTH": "off", "SECOND_READ_DATABASE_URL": f"sqlite:///{tmp_path}/ledger.db"}
+    ended = runner.invoke(main, ["orders", "unmatched", "--json"], env=environment)
+    assert ended.exit_code == 0, ended.output
+    told = json.loads(ended.output)
+    assert [one["code"] for one in told["unmatched"]] == ["SX-1"]
+    assert [one["code"] for one in told["unclassified"]["unmatched"]] == ["OR-2"]
+    assert "Example" not in ended.output
+    shown = runner.invoke(main, ["orders", "unmatched"], env=environment).output
+    assert shown.index("SX-1") < shown.index("OR-2")
 
 
 def test_counts_add_up_over_processes(counts: UnmatchedOrders, tmp_path: Path, clock: Clock) -> None:
