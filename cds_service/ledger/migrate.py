@@ -8,7 +8,6 @@ two versions beside each other while machines are updated one by one.
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from cds_service.errors import SettingsError
 from cds_service.ledger.tables import COMPATIBILITY, REVISION, about, alembic_version, metadata
@@ -69,6 +68,9 @@ def _check_keys(connection: sa.Connection, known: set[str], fingerprints: tuple[
     if known and not known & set(fingerprints):
         raise SettingsError("ledger key: not a key this ledger was made with; its history would not be found")
     if fingerprints[0] not in known:
-        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        if connection.dialect.name == "sqlite":
+            from sqlalchemy.dialects.sqlite import insert
+        else:
+            from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]  # the same to us
         row = {"name": f"key:{fingerprints[0]}", "value": "current from here on"}
         connection.execute(insert(about).on_conflict_do_nothing(), [row])

@@ -40,54 +40,80 @@ class Words:
 
 
 class Trie(Generic[V]):
-    """Phrases by their words; the value of the longest one that fits is found."""
+    """Phrases by their words; the value of the longest one that fits is found.
 
-    __slots__ = ("_first", "_root")
+    What follows a first word is made into a tree when a text first says that word: most phrases of a large lexicon are
+    never asked about by one process, and their trees would be most of its memory.
+    """
+
+    __slots__ = ("_root",)
 
     def __init__(self, phrases: Iterable[tuple[str, V]]) -> None:
+        # by first word: the phrases that begin so, until one is asked for; then a tree, or the value where nothing
+        # follows. In a tree None stands for the end of a phrase.
         self._root: dict[str | None, Any] = {}
-        for phrase, value in phrases:
-            node = self._root
-            # a phrase of letters, digits and blanks is cut by its blanks
-            for word in (
-                phrase.split() if phrase.isascii() and phrase.replace(" ", "").isalnum() else _WORD.findall(phrase)
-            ):
-                below = node.get(word)
-                if below is None:
-                    below = node[word] = {}
-                node = below
-            node[None] = value
-        self._first = frozenset(self._root)
+        for phrase in phrases:
+            first = phrase[0].partition(" ")[0]
+            if not (first.isalnum() and first.isascii()):  # such words are cut by blanks
+                first = _WORD.findall(first)[0]
+            begun = self._root.get(first)
+            if begun is None:
+                self._root[first] = [phrase]
+            else:
+                begun.append(phrase)
 
     def find(self, text: Words) -> list[tuple[int, int, V]]:
         """(start, end, value) of the phrases of a text, longest and leftmost."""
-        words = text.words
-        if self._first.isdisjoint(words):  # the cheap question before the dear one
-            return []
-        root = self._root
-        last = len(words)
+        words, root = text.words, self._root
         found: list[tuple[int, int, V]] = []
-        free = 0
+        free, last = 0, len(words)
         for at in [at for at, word in enumerate(words) if word in root]:
             if at < free:
                 continue
             node = root[words[at]]
-            best = node.get(None)
-            to = at + 1
-            free_after = to
-            while to < last:
-                node = node.get(words[to])
-                if node is None:
-                    break
-                to += 1
-                value = node.get(None)
-                if value is not None:
-                    best, free_after = value, to
+            if type(node) is list:
+                node = root[words[at]] = _tree(node)
+            end = to = at + 1
+            best = node
+            if type(node) is dict:
+                best = node.get(None)
+                while to < last:
+                    node = node.get(words[to])
+                    if node is None:
+                        break
+                    to += 1
+                    if type(node) is not dict:
+                        best, end = node, to
+                        break
+                    value = node.get(None)
+                    if value is not None:
+                        best, end = value, to
             if best is not None:
-                free = free_after
+                free = end
                 starts = text.starts()
-                found.append((starts[at], starts[free - 1] + len(words[free - 1]), best))
+                found.append((starts[at], starts[end - 1] + len(words[end - 1]), best))
         return found
+
+
+def _tree(phrases: list[tuple[str, V]]) -> Any:
+    """What follows the first word that these phrases share, by word; or the value, where nothing does."""
+    root: dict[str | None, Any] = {}
+    for phrase, value in phrases:
+        node = root
+        # a phrase of letters, digits and blanks is cut by its blanks
+        plain = phrase.isascii() and phrase.replace(" ", "").isalnum()
+        *before, last = (phrase.split() if plain else _WORD.findall(phrase))[1:] or [None]
+        for word in before:
+            below = node.get(word)
+            if type(below) is not dict:
+                below = node[word] = {} if below is None else {None: below}
+            node = below
+        known = node.get(last)
+        if type(known) is dict:
+            known[None] = value
+        else:
+            node[last] = value
+    return root[None] if len(root) == 1 and None in root else root
 
 
 def count(pattern: str) -> int:
@@ -97,9 +123,13 @@ def count(pattern: str) -> int:
 
 def spread(pattern: str) -> tuple[str, ...]:
     """All phrases that one lexicon pattern stands for: `{canal|recess} stenosis`, `nodule{s|}`; hyphens are blanks."""
-    parts = _BRACES.split(pattern.lower().replace("-", " "))
+    parts = _BRACES.split(" ".join(pattern.lower().replace("-", " ").split()))
     choices: list[Sequence[str]] = [part.split("|") if place % 2 else [part] for place, part in enumerate(parts)]
-    return tuple(dict.fromkeys([" ".join("".join(words).split()) for words in product(*choices)]))
+    made = list(map("".join, product(*choices)))
+    lines = "\n".join(made)
+    if "  " in lines or " \n" in lines or "\n " in lines or lines.strip() != lines:
+        made = [" ".join(phrase.split()) for phrase in made]
+    return tuple(dict.fromkeys(made))
 
 
 _SPELLINGS = (  # American, British; the first letters are looked for, so inflections follow
