@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from cds_service import gather, reading, rules, telemetry
 from cds_service.cards import build_cards, not_offered, profile_of
@@ -43,6 +44,13 @@ def answer(
         telemetry.count_irrelevant()
         return ()
     watch = Stopwatch()
+    settled: dict[int, tuple[Case, Settled]] = {}  # by identity: a case that gathering changes is another one
+
+    def is_settled(case: Case) -> bool:
+        found = settle(case, content)
+        settled[id(case)] = case, found
+        return found.decision is not None
+
     cases = gather.cases(
         request,
         basket,
@@ -53,10 +61,12 @@ def answer(
         now=now,
         history=lambda studies, orders: _history(ledger, client, request, studies, orders),
         pacs=pacs,
-        settled=lambda case: rules.settle(case, content.rules, content.routing) is not None,
+        settled=is_settled,
     )
     watch.lap("gather")
-    decisions = tuple(decide_case(case, content) for case in cases)
+    decisions = tuple(
+        decide_case(case, content, settled[id(case)][1] if id(case) in settled else None) for case in cases
+    )
     watch.lap("decide")
     cards = build_cards(
         decisions,
@@ -101,12 +111,26 @@ def _measure(decisions: tuple[Decision, ...], content: Content, millis: dict[str
         telemetry.count_not_offered(subspecialty)
 
 
-def decide_case(case: Case, content: Content) -> Decision:
-    """Every relevant rule on one case. Exclusions that need no report come first; only then is the report read."""
+class Settled(NamedTuple):
+    """What request and prefetch say of a case: the decision where they suffice, and every check made for it."""
+
+    decision: Decision | None
+    known: rules.Known
+
+
+def settle(case: Case, content: Content) -> Settled:
+    """Exclusions and criteria that need no report, tried before anything is read."""
     known: rules.Known = {}
-    if early := rules.settle(case, content.rules, content.routing, known):
-        return early
-    return rules.decide(read_case(case, content), content.rules, content.routing, known)
+    return Settled(rules.settle(case, content.rules, content.routing, known), known)
+
+
+def decide_case(case: Case, content: Content, settled: Settled | None = None) -> Decision:
+    """Every relevant rule on one case. Exclusions that need no report come first; only then is the report read.
+
+    `settled`: what `settle` found on this very case before.
+    """
+    decision, known = settled or settle(case, content)
+    return decision or rules.decide(read_case(case, content), content.rules, content.routing, known)
 
 
 def read_case(case: Case, content: Content) -> Case:

@@ -23,10 +23,10 @@ def condition(fields: dict[str, Any]) -> Question:
             return yes(f"a reason of the order{_by_way_of(member)}")
         if only:
             return no("no reason of the order")
-        for item in case.conditions:
-            if not is_active(item) or (suspected is not None and suspected is not (item.verification in SUSPECTED)):
+        for members, is_suspected in _active(facts):
+            if suspected is not None and suspected is not is_suspected:
                 continue
-            member = holds(item.members, pairs)
+            member = holds(members, pairs)
             if member is not None and not (same_region and _elsewhere(case.order, member)):
                 return yes(f"an active condition{_by_way_of(member)}")
         return absent(case, "no such condition", "conditions")
@@ -41,6 +41,28 @@ def condition(fields: dict[str, Any]) -> Question:
 def _by_way_of(member: Member) -> str:
     """The listed code that stands above the one that was sent, where it was not listed itself."""
     return f", below {member.ancestor}" if member.ancestor else ""
+
+
+def _active(facts: Facts) -> list[tuple[tuple[Member, ...], bool]]:
+    """What every active condition that any code list knows is, and whether it is only suspected; once for all rules."""
+    found: list[tuple[tuple[Member, ...], bool]] | None = facts.memo.get("active conditions")
+    if found is None:
+        found = facts.memo["active conditions"] = [
+            (item.members, item.verification in SUSPECTED)
+            for item in facts.case.conditions if item.members and is_active(item)
+        ]  # fmt: skip
+    return found
+
+
+def _reasons(facts: Facts) -> tuple[str, str]:
+    """The words of the order's reasons and of the active conditions, a line for each; once for all rules."""
+    words: tuple[str, str] | None = facts.memo.get("reasons")
+    if words is None:
+        case = facts.case
+        stated = [said for one in case.order.reasons for said in (one.text, *[each.display for each in one.codings])]
+        on_file = [item.concept.words for item in case.conditions if is_active(item)]
+        words = facts.memo["reasons"] = "\n".join(stated), "\n".join(on_file)
+    return words
 
 
 # operations whose disease may carry the neighbouring region's name
@@ -60,14 +82,12 @@ def reason(fields: dict[str, Any]) -> Question:
     assert pattern is not None  # noqa: S101  the field is required and not empty
 
     def ask(facts: Facts) -> Answer:
-        case = facts.case
-        for concept in case.order.reasons:
-            if pattern.search(concept.text) or any(pattern.search(coding.display) for coding in concept.codings):
-                return yes("a reason of the order")
-        for item in case.conditions:
-            if is_active(item) and pattern.search(item.concept.words):
-                return yes("an active condition")
-        return absent(case, "no reason says so", "conditions")
+        stated, on_file = _reasons(facts)
+        if pattern.search(stated):
+            return yes("a reason of the order")
+        if pattern.search(on_file):
+            return yes("an active condition")
+        return absent(facts.case, "no reason says so", "conditions")
 
     return ask
 
