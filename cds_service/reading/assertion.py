@@ -22,9 +22,9 @@ from cds_service.reading.scope import (
     OBJECT,
     PREDICATE,
     REPRESENTS,
-    SOFT,
     THEN,
     VERB,
+    fences,
     former_ends,
     goes_on,
     is_asked_again,
@@ -101,12 +101,9 @@ def scene_with(low: str, triggers: list[tuple[int, int, Trigger]]) -> Scene:
             stops.append(hit[0])
     if not hits:
         return Scene(low, (), (), ())
-    fences: tuple[int, ...] = ()
     if "," in low or "and" in low or ":" in low or ";" in low or "wh" in low or "th" in low or " -" in low:
         walls += [match.start() for match in HARD.finditer(low)]
-    if "," in low or "and" in low or "with" in low or "(" in low:
-        fences = tuple([match.start() for match in SOFT.finditer(low)])
-    return Scene(low, tuple(hits), tuple(walls), fences, tuple(stops))
+    return Scene(low, tuple(hits), tuple(walls), fences(low), tuple(stops))
 
 
 def judge(scene: Scene, start: int, end: int, section: Standing) -> Verdict:

@@ -1,7 +1,9 @@
 """From words found in a text to findings: sentence by sentence, what each says, put where it stands."""
 
 from bisect import bisect_right
+from dataclasses import fields, make_dataclass
 from operator import itemgetter
+from typing import Any
 
 from cds_service.model import Finding, Gap, Section, SectionKind
 from cds_service.reading.assertion import Standing
@@ -17,6 +19,9 @@ from cds_service.reading.sentences import MOST_IN_A_SENTENCE
 from cds_service.reading.stage import Stage, stages
 from cds_service.reading.words import Words
 
+# Setting thirty fields of a frozen object one by one takes five times as long, so a finding is made as an object of the
+# same fields that is still open, and closed then.
+_Open: Any = make_dataclass("_Open", [(each.name, Any) for each in fields(Finding)], slots=True)
 _FOUND: tuple[SectionKind, Standing] = ("findings", "findings")
 _MOST_MENTIONS = 600  # a long report names about a hundred things
 
@@ -63,7 +68,9 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
         ):
             at, to = begin + start, begin + end
             span = (begin + mention[0], begin + mention[1])
-            found.append(Finding(concept, assertion, text[at:to], at, to, span, section, *rest))
+            one = _Open(concept, assertion, text[at:to], at, to, span, section, *rest, False)
+            one.__class__ = Finding
+            found.append(one)
     if earlier:
         found = sorted(found + earlier, key=lambda finding: finding.mention)
     return tuple(found)

@@ -40,6 +40,8 @@ def flag_of(system: str, value: str) -> Flag | None:
     return _FLAG.get((system, value))
 
 
+_FEWEST = 3  # values with their meanings in a row
+_FROM = re.compile(r" from \d")
 _MEANS = (
     r"(?:incomplete|negative|normal|benign|probabl|likely|definite|suspicious|highly|known|indeterminate|intermediate"
     r"|equivocal|very|low|high|moderate|almost|need|follow|malignan|biops|minimal|clearly|mildly)"
@@ -51,6 +53,10 @@ _ENTRY = re.compile(
 )
 
 
+_MAY_ENTER = re.compile(  # begins with one of few letters, which is quick to look for: no entry without this
+    rf"[0-6iv][abcxfiv]{{0,3}}(?:\s?[=:(,-]{{1,2}}\s?| (?:is|are|means?|indicates?|denotes?|represents?"
+    rf"|corresponds? to)(?: an?)? |\s){_MEANS}"
+)
 _RANGE = re.compile(
     r"\b(?:ranges?|ranging|scale|scored?|graded?) (?:is |runs |goes )?from \d[^.\n]{0,40} to \d[^.\n]{0,20}"
 )
@@ -60,18 +66,19 @@ def legends(low: str) -> list[tuple[int, int]]:
     """Stretches that explain a scale instead of using it: three or more values in a row, each with its meaning."""
     found: list[tuple[int, int]] = []
     run: list[tuple[int, int, str]] = []
-    for match in _ENTRY.finditer(low):
+    for match in _ENTRY.finditer(low) if len(_MAY_ENTER.findall(low)) >= _FEWEST else ():
         if run and match.start() - run[-1][1] > 130:
             _close(run, low, found)
             run = []
         run.append((match.start(), match.end(), match["value"]))
     _close(run, low, found)
-    found += [(match.start(), match.end()) for match in _RANGE.finditer(low)] if " from " in low else []
+    if _FROM.search(low):
+        found += [(match.start(), match.end()) for match in _RANGE.finditer(low)]
     return found
 
 
 def _close(run: list[tuple[int, int, str]], low: str, found: list[tuple[int, int]]) -> None:
-    if len({value for _, _, value in run}) < 3:
+    if len({value for _, _, value in run}) < _FEWEST:
         return
     end = low.find("\n", run[-1][1])
     end = len(low) if end == -1 else end

@@ -19,14 +19,21 @@ _BEGINS = (  # how a statement about something that is there begins
     r"the|an?|mild(?:ly)?|moderate(?:ly)?|severe(?:ly)?|marked(?:ly)?|small|large|trace|minimal(?:ly)?|subtle|tiny"
     r"|scattered|multiple|several|chronic|old|diffuse|stable|unchanged|persistent|residual|degenerative|again"
 )
-SOFT = re.compile(  # the same, unless an `or` goes on with the list
-    rf", (?:{_BEGINS}|most|consistent|compatible|likely|probably|possibly|suspicious|concerning"
-    r"|representing|measuring|\d)\b"
-    r"|, (?!and\b|or\b|nor\b)"  # something at a place: `no active disease, scoliosis of the spine`
-    r"(?=[^,;:]{3,60}? (?:in|of|at|along|within|on|involving) (?:the|both|left|right|bilateral)\b[^,]*\Z)"
-    rf"|\band (?:{_BEGINS}|new|normal|intact|clear|unremarkable)\b"
-    rf"|\bwith (?:{_BEGINS})\b|\((?:{_BEGINS}|see|previous(?:ly)?|known|there)\b"
-    r"|(?<= )(?:seen|identified|noted|present|visuali[sz]ed|demonstrated|detected|evident|appreciated|observed"
+# the same, unless an `or` goes on with the list; each pattern begins with a word that is quick to look for
+_SOFT = (
+    re.compile(
+        rf", (?:{_BEGINS}|most|consistent|compatible|likely|probably|possibly|suspicious|concerning"
+        r"|representing|measuring|\d)\b"
+        r"|, (?!and\b|or\b|nor\b)"  # something at a place: `no active disease, scoliosis of the spine`
+        r"(?=[^,;:]{3,60}? (?:in|of|at|along|within|on|involving) (?:the|both|left|right|bilateral)\b[^,]*\Z)"
+    ),
+    re.compile(rf"and (?<!\wand )(?:{_BEGINS}|new|normal|intact|clear|unremarkable)\b"),
+    re.compile(rf"with (?<!\wwith )(?:{_BEGINS})\b"),
+    re.compile(rf"\((?:{_BEGINS}|see|previous(?:ly)?|known|there)\b"),
+)
+_MARKS = (", ", "and ", "with ", "(")  # what each of these begins with
+_SEEN = re.compile(
+    r" (?:seen|identified|noted|present|visuali[sz]ed|demonstrated|detected|evident|appreciated|observed"
     r"|apparent|found|available|given|administered|performed|obtained)(?=,| with\b| and\b)"
 )
 OR = re.compile(r"\b(?:or|nor)\b")
@@ -77,6 +84,17 @@ _CHANGED = re.compile(
     rf"|reduction|regression|healing|displacement|rupture|expansion)(?: in size)? (?:in|of|to|from)\b{_ONWARD}"
 )
 _CHANGE = re.compile(r"\b(?:change|growth|increase|decrease|progress|worsen|enlarge|improve|resol|clear|reduc)")
+
+
+def fences(low: str) -> tuple[int, ...]:
+    """Where a statement begins unless the list goes on, in order."""
+    found: list[int] = []
+    for pattern, mark in zip(_SOFT, _MARKS, strict=True):
+        if mark in low:
+            found += [match.start() for match in pattern.finditer(low)]
+    if "," in low or " with" in low or " and" in low:
+        found += [match.start() + 1 for match in _SEEN.finditer(low)]
+    return tuple(sorted(found))
 
 
 def goes_on(low: str, fence: int, end: int) -> bool:
