@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cds_service.ledger.keys import Keyring
-from cds_service.ledger.tables import calls, cards, feedback, irrelevant_calls, verdicts
+from cds_service.ledger.tables import calls, cards, feedback, irrelevant_calls, operations, review_queue, verdicts
 
 EXPORTED = {  # table -> the column that says when
     "calls": calls.c.day,
@@ -14,8 +14,15 @@ EXPORTED = {  # table -> the column that says when
     "cards": cards.c.returned_at,
     "feedback": feedback.c.received_at,
     "irrelevant_calls": irrelevant_calls.c.minute,
+    "operations": operations.c.at,
+    "review_queue": review_queue.c.queued_at,
 }
-SEALED = {"user_sealed": "calls.user", "location_sealed": "calls.location", "comment_sealed": "feedback.comment"}
+SEALED = {
+    "user_sealed": "calls.user",
+    "location_sealed": "calls.location",
+    "comment_sealed": "feedback.comment",
+    "subject_sealed": "operations.subject",
+}
 
 
 def columns(table: str) -> list[str]:

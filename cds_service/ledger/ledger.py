@@ -16,11 +16,12 @@ import orjson
 from cds_service.errors import LedgerUnavailable
 from cds_service.ledger import past, rows
 from cds_service.ledger.keys import Keyring, normal_patient
+from cds_service.ledger.operations import Operating, RuleBudget
 from cds_service.ledger.patients import Patients
 from cds_service.ledger.rows import Call, CallCard, Row
 from cds_service.ledger.store import TOLD_OF_A_VERDICT, UNAVAILABLE, Store
 from cds_service.ledger.writer import TICK_SECONDS, Asked, Writer
-from cds_service.model import AuthenticatedClient, Card, Decision, Feedback, HookRequest, PastCard
+from cds_service.model import AuthenticatedClient, Card, Decision, Feedback, HookRequest, PastCard, Spent, State
 
 MEMORY = timedelta(days=400)  # how far `history` looks back
 MOST_WAITING = 2000  # calls in the queue; about 10 kB each
@@ -44,6 +45,8 @@ class Ledger:
         *,
         clock: Callable[[], datetime],
         on_loss: Callable[[int], None] | None = None,
+        budget: RuleBudget | None = None,
+        on_over_budget: Callable[[str], None] | None = None,
     ) -> None:
         self.losses = 0
         self._store = store
@@ -59,6 +62,7 @@ class Ledger:
         self._numbers = count((time.time_ns() // 1_000_000) << 20 | (self._process & 0x3FF) << 10)
         self._on_the_way: dict[tuple[str, str], dict[str, CallCard]] = {}  # of a client's patient, by uuid
         self._patients = Patients(store, clock, MEMORY)
+        self._operating = Operating(store, keys, clock, budget, on_over_budget)
         self._irrelevant: Counter[tuple[str, datetime]] = Counter()
         self._counted_at = time.monotonic()
         self._writer = Writer(self._settle, most_waiting=MOST_WAITING, linger=LINGER_SECONDS)
@@ -104,7 +108,12 @@ class Ledger:
             raise LedgerUnavailable(asked.problem)
 
     def history(
-        self, client: AuthenticatedClient, patient_id: str, studies: Sequence[str], orders: Sequence[str]
+        self,
+        client: AuthenticatedClient,
+        patient_id: str,
+        studies: Sequence[str],
+        orders: Sequence[str],
+        encounter: str | None = None,
     ) -> tuple[PastCard, ...]:
         """The cards returned for this patient of this client in the last 400 days, the newest first.
 
@@ -136,7 +145,30 @@ class Ledger:
         if not found and not waiting:
             return ()
         # Arrived rows stand last and replace the same card on the way, because only they can carry feedback.
-        return past.past_cards([*waiting, *found], keys=self._keys.all, client=name, studies=studies, orders=orders)
+        return past.past_cards(
+            [*waiting, *found],
+            keys=self._keys.all,
+            client=name,
+            studies=studies,
+            orders=orders,
+            encounter=encounter,
+        )
+
+    @property
+    def state(self) -> State:
+        """What is switched off, over its budget or opted out, as it stood a few seconds ago; from memory."""
+        return self._operating.state
+
+    def spent(self, client: AuthenticatedClient, user: str, encounter: str | None) -> Spent:
+        """How many cards this clinician and this encounter have been given lately, repetitions aside; from memory.
+
+        `LedgerUnavailable` where that cannot be known.
+        """
+        self._check()
+        name = rows.client_name(client)
+        users = [rows.reference_hash(key, "user", name, user) for key in self._keys.all] if user else []
+        encounters = [hash for key in self._keys.all if (hash := rows.encounter_hash(key, name, encounter))]
+        return self._patients.spent(users, encounters)
 
     # --- for those who look at it ------------------------------------------------------------------------------------
 
@@ -191,6 +223,10 @@ class Ledger:
         try:
             self._write_calls(calls, counts=self._due_counts(now=bool(asked)))
             problem = self._write_feedback([row for one in asked for row in one.rows])
+            self._operating.watch()
+            self._operating.refresh()
+        except LedgerUnavailable as error:
+            log.warning("ledger: operational state could not be read: %s", error)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the one thread that writes
             log.error("ledger: %d calls lost by a fault: %s", len(calls), type(error).__name__)
             self._failing = True
@@ -222,6 +258,7 @@ class Ledger:
                     for (client, minute), number in counts.items()
                 ])  # fmt: skip
             self._failing = False
+            self._operating.spoke([row for one in written for row in one.cards])
         except UNAVAILABLE as error:
             log.warning("ledger: %d calls lost: %s", len(written), type(error).__name__)
             self._failing = True
@@ -238,6 +275,10 @@ class Ledger:
             with self._store.writing("durable", rows.instant(self._clock())) as insert:
                 insert("feedback", feedback)
                 insert("feedback_arrivals", feedback)
+                insert(
+                    "review_queue",
+                    [row | {"queued_at": row["received_at"]} for row in feedback if row["effect"] == "review"],
+                )
             self._failing = False
         except UNAVAILABLE as error:
             log.warning("ledger: %d feedback items refused: %s", len(feedback), type(error).__name__)
@@ -276,10 +317,18 @@ class Ledger:
         )
         if kept.cards:
             self._patients.add(rows.patient_hash(self._key, kept.client, kept.patient_id))
+            self._spend(kept)
             with self._lock:
                 waiting = self._on_the_way.setdefault((kept.client, normal_patient(kept.patient_id)), {})
                 waiting.update((card.uuid, card) for card in kept.cards)
         return kept
+
+    def _spend(self, call: Call) -> None:
+        user = rows.reference_hash(self._key, "user", call.client, call.user) if call.user else None
+        encounter = rows.encounter_hash(self._key, call.client, call.encounter_id)
+        for card in call.cards:
+            if not card.repeated:
+                self._patients.spend(card.uuid, rows.instant(call.at), user, encounter)
 
     def _forget(self, call: Call) -> None:
         if not call.cards:
@@ -316,6 +365,15 @@ def open_ledger(
     *,
     clock: Callable[[], datetime] | None = None,
     on_loss: Callable[[int], None] | None = None,
+    budget: RuleBudget | None = None,
+    on_over_budget: Callable[[str], None] | None = None,
 ) -> Ledger:
     """Open, on first use make, the ledger at `url`; `SettingsError` or `LedgerUnavailable` if that is impossible."""
-    return Ledger(Store(url, keys), keys, clock=clock or (lambda: datetime.now(UTC)), on_loss=on_loss)
+    return Ledger(
+        Store(url, keys),
+        keys,
+        clock=clock or (lambda: datetime.now(UTC)),
+        on_loss=on_loss,
+        budget=budget,
+        on_over_budget=on_over_budget,
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from cds_service.ledger.rows import CallCard, instant, reference_hash
+from cds_service.ledger.rows import CallCard, encounter_hash, instant, reference_hash
 from cds_service.model import PastCard
 
 
@@ -20,6 +20,8 @@ class Returned(NamedTuple):
     outcome: Literal["accepted", "overridden"] | None = None
     at: str | None = None
     reason_code: str | None = None
+    effect: str | None = None
+    encounter_hash: str | None = None
 
 
 def on_the_way(card: CallCard, *, key: bytes, client: str) -> Returned:
@@ -31,11 +33,18 @@ def on_the_way(card: CallCard, *, key: bytes, client: str) -> Returned:
         order_hash=reference_hash(key, "order", client, card.order),
         rules=" ".join(card.rules),
         returned_at=instant(card.at),
+        encounter_hash=encounter_hash(key, client, card.encounter),
     )
 
 
 def past_cards(
-    found: Iterable[Sequence[Any]], *, keys: Sequence[bytes], client: str, studies: Sequence[str], orders: Sequence[str]
+    found: Iterable[Sequence[Any]],
+    *,
+    keys: Sequence[bytes],
+    client: str,
+    studies: Sequence[str],
+    orders: Sequence[str],
+    encounter: str | None = None,
 ) -> tuple[PastCard, ...]:
     """The newest first, one for each card; `study` and `order` as the caller spelled them, None where it named others.
 
@@ -52,6 +61,7 @@ def past_cards(
         return ()
     study_names = _names(keys, "study", client, studies)
     order_names = _names(keys, "order", client, orders)
+    here = {encounter_hash(key, client, encounter) for key in keys} - {None}
     rows = sorted(strongest.values(), key=lambda row: (row.returned_at, row.uuid), reverse=True)
     return tuple(
         PastCard(
@@ -63,6 +73,8 @@ def past_cards(
             outcome=row.outcome or "returned",
             outcome_at=datetime.fromisoformat(row.at) if row.at else None,
             reason=row.reason_code,
+            effect=row.effect or "",
+            same_encounter=row.encounter_hash in here if here and row.encounter_hash else None,
         )
         for row in rows
     )

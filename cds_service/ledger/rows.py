@@ -7,13 +7,14 @@ Not kept: quotes, report text, `Check.because`, names, tokens, orders' words, id
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 
 from cds_service.ledger.keys import Keyring, keyed_hash, normal_patient, normal_reference
 from cds_service.model import (
+    SESSION,
     AuthenticatedClient,
     Card,
     Check,
@@ -27,7 +28,6 @@ from cds_service.model import (
 )
 
 Row = dict[str, Any]
-SESSION = timedelta(hours=12)  # one signing session: the same decision returns the same card
 OUTCOMES = ("card", "error", "undetermined", "indicated", "excluded", "not-indicated", "none")  # the first that fits
 LONGEST_SENTENCE = 300
 LONGEST_CODE = 200
@@ -63,6 +63,7 @@ class CallCard(NamedTuple):
     indicator: str
     repeated: bool
     at: datetime
+    encounter: str | None = None
 
 
 class Call(NamedTuple):
@@ -103,6 +104,11 @@ def reference_hash(key: bytes, kind: str, client: str, reference: str) -> str:
     return keyed_hash(key, kind, client, normal_reference(reference))
 
 
+def encounter_hash(key: bytes, client: str, encounter_id: str | None) -> str | None:
+    """One encounter of one client; None where there is none."""
+    return reference_hash(key, "encounter", client, f"Encounter/{encounter_id}") if encounter_id else None
+
+
 def hook_hash(key: bytes, hook_instance: str) -> str:
     """One hook instance."""
     return keyed_hash(key, "hook", hook_instance)
@@ -132,7 +138,7 @@ def keep(
         )
         for decision in decisions
     )
-    kept = tuple([keep_card(card, decisions, at) for card in cards])
+    kept = tuple([keep_card(card, decisions, at, request.encounter_id) for card in cards])
     return Call(
         call,
         request.hook_instance,
@@ -144,14 +150,15 @@ def keep(
         tuple(millis.items()),
         encounter_id=request.encounter_id,
         user=request.user_id,
+        location=decisions[0].case.location if decisions else None,
     )
 
 
-def keep_card(card: Card, decisions: Sequence[Decision], at: datetime) -> CallCard:
+def keep_card(card: Card, decisions: Sequence[Decision], at: datetime, encounter: str | None = None) -> CallCard:
     """What is kept of one card; `repeated` where it starts no cool-down: known to the case already, or passive."""
     known = decisions[0].case.history if decisions else ()
     repeated = card.passive or _repeats(card, known, at)
-    return CallCard(card.uuid, card.topic, card.study, card.order, card.rules, card.indicator, repeated, at)
+    return CallCard(card.uuid, card.topic, card.study, card.order, card.rules, card.indicator, repeated, at, encounter)
 
 
 def _repeats(card: Card, known: Iterable[PastCard], at: datetime) -> bool:
@@ -206,11 +213,15 @@ def written(keys: Keyring, call: Call) -> Written:
             "digest": order.digest,
             "kind": order.kind,
             "code": order.code or None,
+            "silent_because": verdict.silent_because or None,
+            "arm": verdict.arm or None,
         }
         for position, order in enumerate(call.orders)
         for verdict in order.verdicts
     ]
     patient = patient_hash(key, call.client, call.patient_id) if call.cards else None
+    encounter = encounter_hash(key, call.client, call.encounter_id)
+    user = hashed("user", call.user) if call.user else None
     cards = [
         {
             "uuid": card.uuid,
@@ -224,6 +235,8 @@ def written(keys: Keyring, call: Call) -> Written:
             "indicator": card.indicator,
             "repeated": int(card.repeated),
             "returned_at": instant(call.at),
+            "encounter_hash": encounter,
+            "user_hash": user,
         }
         for card in call.cards
     ]
@@ -240,9 +253,9 @@ def written(keys: Keyring, call: Call) -> Written:
         "gaps": orjson.dumps(gaps).decode() if gaps else "{}",
         "millis": orjson.dumps({stage: round(value, 3) for stage, value in call.millis}).decode(),
         "digest": call.orders[0].digest if call.orders else "",
-        "encounter_hash": hashed("encounter", f"Encounter/{call.encounter_id}") if call.encounter_id else None,
+        "encounter_hash": encounter,
         "user_kind": _user_kind(call.user),
-        "user_hash": hashed("user", call.user) if call.user else None,
+        "user_hash": user,
         "user_sealed": keys.seal(call.user, "calls.user"),
         "location_sealed": keys.seal(call.location, "calls.location"),
     }
@@ -313,4 +326,5 @@ def feedback_row(keys: Keyring, client: str, item: Feedback, received: datetime)
         "reason_system": system or None,
         "suggestions": suggestions,
         "comment_sealed": keys.seal(item.comment, "feedback.comment"),
+        "effect": item.effect or None,
     }

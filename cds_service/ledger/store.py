@@ -19,13 +19,24 @@ from cds_service.ledger.connecting import WRITE_WAIT_MS, Mode, connect, make_pri
 from cds_service.ledger.keys import Keyring
 from cds_service.ledger.migrate import bring_up
 from cds_service.ledger.rows import Row
-from cds_service.ledger.tables import RECORDED, batches, cards, checkpoints, feedback, verdicts, writers
+from cds_service.ledger.tables import (
+    RECORDED,
+    batches,
+    calls,
+    cards,
+    checkpoints,
+    feedback,
+    operations,
+    review_queue,
+    verdicts,
+    writers,
+)
 
 MOST_PAST_CARDS = 200
 UNAVAILABLE = (sa.exc.SQLAlchemyError, OSError, LedgerUnavailable)  # what a broken database raises, through SQLAlchemy
 
 _REPORTED = (cards.c.uuid, cards.c.topic, cards.c.study_hash, cards.c.order_hash, cards.c.rules, cards.c.returned_at)
-_ANSWERED = (feedback.c.outcome, feedback.c.at, feedback.c.reason_code)
+_ANSWERED = (feedback.c.outcome, feedback.c.at, feedback.c.reason_code, feedback.c.effect, cards.c.encounter_hash)
 _SAME_CARD = sa.and_(feedback.c.card == cards.c.uuid, feedback.c.client == cards.c.client)
 _RECENT = sa.and_(cards.c.returned_at >= sa.bindparam("since"))
 HISTORY = (
@@ -43,7 +54,7 @@ HISTORY = (
 )
 TOLD_OF_A_VERDICT = (
     "position", "rule", "version", "status", "outcome", "because", "says", "indicator", "recognised_by", "linked_by",
-    "checks", "digest",
+    "checks", "digest", "silent_because", "arm",
 )  # fmt: skip
 _OF_HOOK = verdicts.c.hook_hash == sa.bindparam("hook")
 VERDICTS = (
@@ -51,13 +62,31 @@ VERDICTS = (
     .where(_OF_HOOK, verdicts.c.call == sa.select(sa.func.max(verdicts.c.call)).where(_OF_HOOK).scalar_subquery())
     .order_by(verdicts.c.id)
 )
-PATIENTS = sa.select(cards.c.patient_hash).distinct().where(cards.c.returned_at >= sa.bindparam("since"))
+GIVEN = sa.select(
+    cards.c.patient_hash, cards.c.uuid, cards.c.returned_at, cards.c.repeated, cards.c.user_hash, cards.c.encounter_hash
+).where(cards.c.returned_at >= sa.bindparam("since"))
+OPERATIONS = sa.select(*(column for column in operations.c if column.name != "batch")).order_by(operations.c.id)
+_GIVEN_FOR_RULE = sa.and_(
+    cards.c.returned_at >= sa.bindparam("since"),
+    cards.c.repeated == 0,
+    sa.or_(cards.c.rules == sa.bindparam("rule"), cards.c.rules.like(sa.bindparam("rule_first"))),
+)
+BUDGET = sa.select(
+    sa.select(sa.func.coalesce(sa.func.sum(calls.c.orders), 0))
+    .where(calls.c.day >= sa.bindparam("day"))
+    .scalar_subquery(),
+    sa.select(sa.func.count()).select_from(cards).where(_GIVEN_FOR_RULE).scalar_subquery(),
+)
 PATIENT_OF_CARD = sa.select(cards.c.patient_hash).where(
     cards.c.uuid == sa.bindparam("card"), cards.c.client == sa.bindparam("client")
 )
 KEYS = {  # what a row of that table is known by: told twice, it is one
     "cards": (cards.c.uuid, sa.select(cards.c.uuid).where(cards.c.uuid == sa.bindparam("key"))),
     "feedback": (feedback.c.digest, sa.select(feedback.c.digest).where(feedback.c.digest == sa.bindparam("key"))),
+    "review_queue": (
+        review_queue.c.digest,
+        sa.select(review_queue.c.digest).where(review_queue.c.digest == sa.bindparam("key")),
+    ),
 }
 SEGMENT_BATCHES = 500  # so many transactions at most are not sealed yet, and none of an earlier day
 
@@ -97,7 +126,9 @@ class Store:
         }
         self.known = {name: Spoken(query, dialect) for name, (_, query) in KEYS.items()}
         self.history = Spoken(HISTORY, dialect)
-        self.patients = Spoken(PATIENTS, dialect)
+        self.given = Spoken(GIVEN, dialect)
+        self.operations = Spoken(OPERATIONS, dialect)
+        self.budget = Spoken(BUDGET, dialect)
         self.verdicts = Spoken(VERDICTS, dialect)
         self.patient_of_card = Spoken(PATIENT_OF_CARD, dialect)
         self._writers: dict[Mode, sa.Connection] = {}

@@ -13,7 +13,7 @@ from functools import partial
 
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, Table, Text, event
 
-REVISION = "0001"  # the newest migration: where a database made from these tables stands
+REVISION = "0002"  # the newest migration: where a database made from these tables stands
 COMPATIBILITY = 2  # raised only by a change with which the version before cannot work any more
 
 metadata = MetaData()
@@ -91,6 +91,7 @@ calls = Table(
     Column("location_sealed", Text),  # the reference of where the encounter is
     _batch(),
     Index("calls_by_batch", "batch"),
+    Index("calls_by_day", "day", "orders"),
 )
 
 verdicts = Table(
@@ -117,6 +118,9 @@ verdicts = Table(
     Column("kind", Text),  # surgery | systemic-therapy | radiotherapy
     Column("code", Text),  # `system|code` by which the order was recognised, of our value sets
     _batch(),
+    Column("silent_because", Text),  # why a verdict that is silent is so
+    Column("arm", Text),  # of an experiment of the site's
+    Index("verdicts_by_day", "day", "rule", "status", "outcome", "silent_because"),
     Index("verdicts_by_hook", "hook_hash"),
     Index("verdicts_by_batch", "batch"),
 )
@@ -136,6 +140,8 @@ cards = Table(
     Column("repeated", Integer, nullable=False),  # 1: the same card as one returned within the signing session
     Column("returned_at", Text, nullable=False),
     _batch(),
+    Column("encounter_hash", Text),
+    Column("user_hash", Text),  # to whom it was returned
     Index("cards_by_patient", "patient_hash", "repeated", "returned_at"),
     Index("cards_by_time", "returned_at", "patient_hash"),
     Index("cards_by_batch", "batch"),
@@ -157,6 +163,7 @@ feedback = Table(
     Column("suggestions", Text, nullable=False),
     Column("comment_sealed", Text),  # the user's own words: PHI
     _batch(),
+    Column("effect", Text),  # what the override reason did, when it was given: see `model.Effect`
     Index("feedback_by_card", "card"),
     Index("feedback_by_patient", "patient_hash"),
     Index("feedback_by_batch", "batch"),
@@ -184,8 +191,38 @@ irrelevant_calls = Table(
     Index("irrelevant_calls_by_batch", "batch"),
 )
 
+review_queue = Table(
+    "review_queue",  # overrides that call the card wrong, for somebody to look at
+    metadata,
+    Column("digest", Text, primary_key=True),  # of the feedback
+    Column("card", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("queued_at", Text, nullable=False),
+    _batch(),
+    Index("review_queue_by_batch", "batch"),
+    sqlite_with_rowid=False,
+)
 
-RECORDED = (calls, verdicts, cards, feedback, feedback_arrivals, irrelevant_calls)  # in the order of writing
+operations = Table(
+    "operations",  # operational state (decision 12): the last row of a kind and subject holds
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # rule-off | rule-on | rule-budget | opt-out | opt-out-end
+    Column("rule", Text, nullable=False),  # id, or "" for every rule
+    Column("handle", Text, nullable=False),  # of an opt-out, by which it is ended; else ""
+    Column("by", Text, nullable=False),  # who did it, or who answers for it
+    Column("reason", Text, nullable=False),
+    Column("until", Text),
+    Column("user_group", Text),  # of an opt-out: a group of site.yaml, or
+    Column("subject_sealed", Text),  # the reference of a user or a place
+    _batch(),
+    Index("operations_by_batch", "batch"),
+)
+
+# In the order of writing. What is operational is never pruned, for it would come back into force or be forgotten.
+RECORDED = (calls, verdicts, cards, feedback, feedback_arrivals, irrelevant_calls, review_queue, operations)
+PRUNED = tuple(table for table in RECORDED if table is not operations)
 
 _SQLITE_TRIGGER = """
 CREATE TRIGGER {table}_no_{verb} BEFORE {VERB} ON {table} {when}

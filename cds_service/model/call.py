@@ -66,3 +66,4 @@ class Feedback:
     reason_code: str | None = None
     reason_system: str | None = None
     comment: str | None = field(default=None, repr=False)
+    effect: str = ""  # of the override reason: what the service does with it

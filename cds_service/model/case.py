@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from cds_service.model.facts import Condition, Order, Patient, Procedure, Report, StageObservation, Study
+from cds_service.model.quiet import Standing
 from cds_service.model.reading import Gap
 
 
@@ -21,6 +22,8 @@ class PastCard:
     outcome: Literal["returned", "accepted", "overridden"] = "returned"
     outcome_at: datetime | None = None
     reason: str | None = None  # override reason code
+    effect: str = ""  # of that reason, when it was given (override-reasons.yaml)
+    same_encounter: bool | None = None  # None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Case:
     patient: Patient
     basket: tuple[Order, ...] = ()  # the other draft orders of the same call
     encounter_class: str | None = None
+    location: str | None = None  # where the encounter is, else who provides it: a reference
     study: Study | None = None
     report: Report | None = None
     second_read: Report | None = None  # the newest second read of the study, where it is younger than `report`
@@ -55,6 +59,7 @@ class Case:
     orders_on_file: tuple[Order, ...] = ()
     staging: tuple[StageObservation, ...] = ()
     history: tuple[PastCard, ...] = ()
+    standings: tuple[Standing, ...] = ()  # what holds for a rule beside its file: the site's word, switches, arms
     exempt: str = ""  # what of the call the site has opted out: a user, an encounter's provider, a performer
     gaps: tuple[Gap, ...] = ()
     # order | study | report | patient -> the resource as received; empty unless a rule asks of it, and never archived

@@ -101,6 +101,10 @@ class Verdict:
     indicator: Indicator = "info"
     status: Literal["silent", "active"] = "active"
     region: str | None = None  # that of the lesion, where the rule is about one outside the organ under treatment
+    silent_because: str = (
+        ""  # rule-file | review-overdue | because of a `Standing` | clinician-budget | encounter-budget
+    )
+    arm: str = ""  # of an experiment of the site's: `<name>:shown` or `<name>:silent`
 
     def check(self, id: str) -> Check | None:
         """The check of that id, if the rule got as far as making it."""

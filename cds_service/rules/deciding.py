@@ -30,7 +30,7 @@ def settle(case: Case, ruleset: RuleSet, routing: Router, known: Known | None = 
     verdicts = []
     known = {} if known is None else known
     memo: _Memo = {}
-    for rule in ruleset.relevant(case.order):
+    for rule in _awake(ruleset.relevant(case.order), case):
         verdict = _guarded(rule, case, routing, known, memo, early_only=True)
         if verdict is None:
             return None
@@ -42,7 +42,8 @@ def decide(case: Case, ruleset: RuleSet, routing: Router, known: Known | None = 
     """Every relevant rule's verdict on a case whose report has been read. `known`: checks of this case made before."""
     known = {} if known is None else known
     memo: _Memo = {}
-    verdicts = (_guarded(rule, case, routing, known, memo) for rule in ruleset.relevant(case.order))
+    woken = _awake(ruleset.relevant(case.order), case)
+    verdicts = (_guarded(rule, case, routing, known, memo) for rule in woken)
     return Decision(case, tuple(v for v in verdicts if v is not None), ruleset.digest)
 
 
@@ -99,7 +100,10 @@ def _guarded(
         if early_only:
             return None
         _log.error("rule failed", rule=rule.id, error=type(error).__name__)
-        return Verdict(rule.id, rule.version, Outcome.ERROR, type(error).__name__, status=_status(rule, case))
+        status, why, arm = _status(rule, case)
+        return Verdict(
+            rule.id, rule.version, Outcome.ERROR, type(error).__name__, status=status, silent_because=why, arm=arm
+        )
 
 
 def _lesion_region(case: Case) -> str | None:
@@ -209,9 +213,34 @@ def _verdict(
 ) -> Verdict:
     rule = facts.rule
     region = _lesion_region(facts.case) if rule.by_lesion and outcome is Outcome.INDICATED else None
-    return Verdict(rule.id, rule.version, outcome, because, tuple(checks), indicator, _status(rule, facts.case), region)
+    status, why, arm = _status(rule, facts.case)
+    return Verdict(rule.id, rule.version, outcome, because, tuple(checks), indicator, status, region, why, arm)
 
 
-def _status(rule: Rule, case: Case) -> Literal["silent", "active"]:
-    """As the file says; a rule whose review is overdue goes silent by itself (decision 12)."""
-    return "active" if rule.status == "active" and rule.review_by >= case.as_of.date() else "silent"
+def _awake(rules: tuple[Rule, ...], case: Case) -> tuple[Rule, ...]:
+    """Without the rules that the site calls a draft or retired here: they are not decided at all."""
+    if not case.standings:
+        return rules
+    asleep = ("draft", "retired")
+    return tuple(r for r in rules if not any(each.of(r.id) and each.status in asleep for each in case.standings))
+
+
+def _status(rule: Rule, case: Case) -> tuple[Literal["silent", "active"], str, str]:
+    """The status, why it is silent, and the arm of an experiment.
+
+    As the site says for this call, else as the file says; a rule whose review is overdue goes silent by itself
+    (decision 12). Whatever else makes it silent (a switch, a budget, an opt-out, an arm) has the last word.
+    """
+    if not case.standings:
+        if rule.status != "active":
+            return "silent", "rule-file", ""
+        return ("active", "", "") if rule.review_by >= case.as_of.date() else ("silent", "review-overdue", "")
+    mine = [each for each in case.standings if each.of(rule.id)]
+    arm = next((each.arm for each in mine if each.arm), "")
+    if silenced := next((each for each in mine if each.status == "silent"), None):
+        return "silent", silenced.because, arm
+    if rule.review_by < case.as_of.date():
+        return "silent", "review-overdue", arm
+    if rule.status != "active" and not any(each.status == "active" for each in mine):
+        return "silent", "rule-file", arm
+    return "active", "", arm

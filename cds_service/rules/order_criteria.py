@@ -152,6 +152,8 @@ def history(fields: dict[str, Any]) -> Question:
         case = facts.case
         study = case.study.reference if case.study else None
         for past in case.history:
+            if because := _beyond_its_study(past, facts):
+                return yes(because)
             # Where there is no study, a card of this rule that was about none is what the study's card would be.
             if past.study != study or (study is None and facts.rule.id not in past.rules):
                 continue
@@ -166,6 +168,24 @@ def history(fields: dict[str, Any]) -> Question:
         return absent(case, "no card on this study", "history")
 
     return ask
+
+
+DECLINED = timedelta(days=30)  # `quiet-for-30-days`
+
+
+def _beyond_its_study(past: PastCard, facts: Facts) -> str:
+    """Why an override reason keeps this rule quiet whatever the study is, or "".
+
+    `quiet-for-encounter`: who has no time today has none for the next order either. `quiet-for-30-days`: what is not
+    available, not covered or declined is so for every study. What is due to the study alone follows decision 8.
+    """
+    case = facts.case
+    if past.effect == "quiet-for-encounter" and past.same_encounter:
+        return "an earlier card of this encounter came at the wrong time"
+    since = past.outcome_at or past.returned
+    if past.effect == "quiet-for-30-days" and facts.rule.id in past.rules and case.as_of - since < DECLINED:
+        return "not available or declined not long ago"
+    return ""
 
 
 def acknowledged(fields: dict[str, Any]) -> Question:
