@@ -21,6 +21,7 @@ _LAZY = {  # name -> (module, attribute, what --help says)
     "docs": ("cds_service.workbench.publishing", "docs", "Write one page a rule, from the rule files."),
     "fhir": ("cds_service.workbench.publishing", "fhir", "Write the rules as FHIR resources."),
     "ledger": ("cds_service.workbench.ledger_commands", "ledger", "Verify, export or prune what was recorded."),
+    "opt-out": ("cds_service.workbench.switch_verbs", "opt_out", "Spare a user, a place or a group cards for a time."),
     "orders": ("cds_service.workbench.orders_command", "orders", "See which surgical orders nothing recognised."),
     "lexicon": ("cds_service.workbench.reading_commands", "lexicon", "Check the lexicon: what report language means."),
     "read": ("cds_service.workbench.reading_commands", "read_command", "Show what is read in a report."),

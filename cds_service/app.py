@@ -4,7 +4,7 @@ With `content`, `ledger`, `fhir`, `clock` or `new_uuid` passed in, those are use
 settings. One application is made per worker process, after the fork, because a ledger and connections cannot be shared.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,18 +26,20 @@ from cds_service.auth import (
     refuse_forwarded,
 )
 from cds_service.capturing import Captures
+from cds_service.cards import with_effect
 from cds_service.config import Settings, check_settings
 from cds_service.content import Content
 from cds_service.content.of_settings import load_settings_content
 from cds_service.errors import SettingsError
 from cds_service.gather import Deadline, FhirReader, Missed, Pacs
-from cds_service.ledger import Ledger, ledger_keys, open_ledger
-from cds_service.model import AuthenticatedClient, Card, HookRequest
+from cds_service.ledger import Ledger, RuleBudget, ledger_keys, open_ledger
+from cds_service.model import AuthenticatedClient, Card, Feedback, HookRequest
 from cds_service.outbound import Allowlist
 from cds_service.outbound.connections import guarded_session
+from cds_service.quiet import Limits
 from cds_service.reloads import read_state, state_path
 from cds_service.service import answer
-from cds_service.telemetry import count_circuit, count_ledger_loss, failing_rules, metrics_page
+from cds_service.telemetry import alarm_over_budget, count_circuit, count_ledger_loss, failing_rules, metrics_page
 from cds_service.unmatched import UnmatchedOrders
 from cds_service.web import (
     Buckets,
@@ -69,7 +71,15 @@ def _new_uuids() -> Callable[[], str]:
 def open_settings_ledger(settings: Settings, clock: Callable[[], datetime] = _now) -> Ledger:
     """The ledger that the settings name; raises `SettingsError` or `LedgerUnavailable`."""
     keys = ledger_keys(settings.ledger_key, settings.ledger_key_file)
-    return open_ledger(settings.database_url, keys, clock=clock, on_loss=count_ledger_loss)
+    budget = RuleBudget(settings.rule_budget_percent, settings.rule_budget_orders, settings.rule_budget_days)
+    return open_ledger(
+        settings.database_url,
+        keys,
+        clock=clock,
+        on_loss=count_ledger_loss,
+        budget=budget,
+        on_over_budget=alarm_over_budget,
+    )
 
 
 def create_app(
@@ -91,6 +101,7 @@ def create_app(
     pacs = _archive(settings)
     new_uuid = new_uuid or _new_uuids()
     seconds = settings.deadline_ms / 1000
+    limits = Limits(settings.cards_per_response, settings.cards_per_clinician, settings.cards_per_encounter)
     captures = Captures(settings.capture_dir, clock)
     unmatched = UnmatchedOrders(settings.database_url, clock)
     unclassified = UnmatchedOrders(settings.database_url, clock, "unclassified")
@@ -138,9 +149,13 @@ def create_app(
             new_uuid=new_uuid,
             count_missed=count_missed,
             pacs=pacs,
+            limits=limits,
         )
         captures.keep(call, client, len(cards))
         return cards
+
+    def keep_feedback(client: AuthenticatedClient, items: Sequence[Feedback]) -> None:
+        ledger.record_feedback(client, [with_effect(item, content.words.override_reasons) for item in items])
 
     app = Flask("second-read", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes  # of the other paths
@@ -156,7 +171,7 @@ def create_app(
             services,
             authenticate=admit,
             sign=sign,
-            keep_feedback=ledger.record_feedback,
+            keep_feedback=keep_feedback,
             max_body_bytes=settings.max_body_bytes,
             description=openapi(services, settings.public_urls, settings.auth, settings.publish),
         )
@@ -164,7 +179,7 @@ def create_app(
     if settings.publish:
         public_url = settings.public_urls[0] if settings.public_urls else None
         app.register_blueprint(published_blueprint(lambda: content, public_url))
-    _add_operations(app, content, ledger, state_path(settings.pid_file))
+    _add_operations(app, content, ledger, state_path(settings.pid_file), clock)
     if settings.cors_origins:
         allow_origins(app, settings.cors_origins)  # whose headers the framework adds
     else:
@@ -217,7 +232,9 @@ def close_app(app: Flask) -> None:
         parts["pacs"].close()
 
 
-def _add_operations(app: Flask, content: Content, ledger: Ledger, state: Path | None) -> None:
+def _add_operations(
+    app: Flask, content: Content, ledger: Ledger, state: Path | None, clock: Callable[[], datetime]
+) -> None:
     """What a load balancer and, as operator, a monitoring system ask for; none of it holds patient data."""
 
     @app.get("/healthz")
@@ -239,6 +256,8 @@ def _add_operations(app: Flask, content: Content, ledger: Ledger, state: Path | 
         }
         if (known := read_state(state)) is not None and known.refused:
             told["refused"] = {"problems": known.refused, "first": known.first}  # a newer set; this one keeps serving
+        if switched := ledger.state.switched(clock()):
+            told["silent"] = {each.rule or "all": each.because for each in switched}
         return _json(told, 200 if ready else 503)
 
     @app.get("/metrics")

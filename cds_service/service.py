@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from cds_service import gather, reading, rules, telemetry
+from cds_service import gather, quiet, reading, rules, telemetry
 from cds_service.cards import build_cards, not_offered, profile_of
 from cds_service.content import Content
 from cds_service.errors import LedgerUnavailable, PrefetchRequired
 from cds_service.gather import Deadline, FhirReader, Pacs
 from cds_service.gather.prefetch import REQUIRED
 from cds_service.ledger import Ledger
-from cds_service.model import AuthenticatedClient, Card, Case, Decision, HookRequest, Outcome, PastCard
+from cds_service.model import AuthenticatedClient, Card, Case, Decision, HookRequest, Outcome, PastCard, Spent
 
 _ENDED_EARLY = (Outcome.EXCLUDED, Outcome.NOT_INDICATED)
 
@@ -30,6 +30,7 @@ def answer(
     new_uuid: Callable[[], str],
     count_missed: Callable[[gather.Missed], None] | None = None,
     pacs: Pacs | None = None,
+    limits: quiet.Limits = quiet.Limits(),  # noqa: B008  a frozen value
 ) -> tuple[Card, ...]:
     """Answer one order-sign call: at most one card, always a ledger entry.
 
@@ -61,12 +62,14 @@ def answer(
         now=now,
         history=lambda studies, orders: _history(ledger, client, request, studies, orders),
         pacs=pacs,
+        standings=quiet.standings_for(content.site, ledger.state, request, client, now),
         settled=is_settled,
     )
     watch.lap("gather")
     decisions = tuple(
         decide_case(case, content, settled[id(case)][1] if id(case) in settled else None) for case in cases
     )
+    decisions, most = _limited(decisions, ledger, client, request, limits)
     watch.lap("decide")
     cards = build_cards(
         decisions,
@@ -76,6 +79,7 @@ def answer(
         user=request.user_id,
         now=now,
         new_uuid=new_uuid,
+        most=most,
     )
     if request.selections is not None:
         cards = tuple(replace(card, passive=True) for card in cards)
@@ -96,10 +100,28 @@ def _history(
 ) -> tuple[PastCard, ...]:
     """Earlier cards for this patient. A lost ledger is counted, and never costs the surgeon the answer."""
     try:
-        return ledger.history(client, request.patient_id, studies, orders)
+        return ledger.history(client, request.patient_id, studies, orders, request.encounter_id)
     except LedgerUnavailable:
         telemetry.count_ledger_loss()
         return ()
+
+
+def _limited(
+    decisions: tuple[Decision, ...],
+    ledger: Ledger,
+    client: AuthenticatedClient,
+    request: HookRequest,
+    limits: quiet.Limits,
+) -> tuple[tuple[Decision, ...], int]:
+    """The decisions within the budgets of clinician and encounter, and how many cards may be returned."""
+    if not quiet.speaks_anew(decisions):
+        return decisions, limits.per_response
+    try:
+        spent = ledger.spent(client, request.user_id, request.encounter_id)
+    except LedgerUnavailable:
+        telemetry.count_ledger_loss()
+        spent = Spent()
+    return quiet.within_limits(decisions, spent, limits), quiet.most_cards(spent, limits)
 
 
 def _measure(decisions: tuple[Decision, ...], content: Content, millis: dict[str, float]) -> None:
@@ -107,6 +129,8 @@ def _measure(decisions: tuple[Decision, ...], content: Content, millis: dict[str
     telemetry.observe_stages(millis)
     for verdict in (v for d in decisions for v in d.verdicts if v.outcome is Outcome.ERROR):
         telemetry.count_rule_error(verdict.rule, verdict.because)
+    for silent in (v for d in decisions for v in d.verdicts if v.outcome is Outcome.INDICATED and v.silent_because):
+        telemetry.count_silent(silent.rule, silent.silent_because)
     for subspecialty in not_offered(decisions, content.rules.speech, content.words):
         telemetry.count_not_offered(subspecialty)
 

@@ -47,6 +47,8 @@ _not_offered = Counter(
 )
 _wrong_patient = Counter("second_read_wrong_patient", "Resources of another patient that were dropped. Alarm on any.")
 _circuit = Counter("second_read_fhir_circuit", "Changes of a FHIR server's circuit breaker.", ["server", "state"])
+_silent = Counter("second_read_silent", "Verdicts that were met and shown to nobody, by why.", ["rule", "why"])
+_over_budget = Counter("second_read_rule_over_budget", "Rules set silent for their budget. Alarm on any.", ["rule"])
 _reloads = Counter("second_read_reloads", "Content loaded again while running, by outcome.", ["outcome"])
 _feedback = Counter("second_read_feedback", "Feedback received, by outcome.", ["outcome"])
 
@@ -97,6 +99,16 @@ def count_gaps(gaps: Iterable[Gap]) -> None:
 def count_not_offered(subspecialty: str) -> None:
     """A second read of this subspecialty was indicated, and the site does not offer it: no card."""
     _not_offered.labels(subspecialty).inc()
+
+
+def count_silent(rule: str, why: str) -> None:
+    """A rule was met and is silent here, for this reason (`rule-file`, `switched-off`, `clinician-budget`, …)."""
+    _silent.labels(rule, why).inc()
+
+
+def alarm_over_budget(rule: str) -> None:
+    """A rule spoke more often than its budget allows and is silent from now on; its owner must look."""
+    _over_budget.labels(rule).inc()
 
 
 def alarm_wrong_patient() -> None:

@@ -59,6 +59,8 @@ def settings(tmp_path: Path) -> Settings:
             "SECOND_READ_AUTH": "off",
             "SECOND_READ_DATABASE_URL": f"sqlite:///{tmp_path}/ledger.db",
             "SECOND_READ_RULES_MODE": "as-files",
+            "SECOND_READ_CARDS_PER_CLINICIAN": "0",  # one clinician signs everything
+            "SECOND_READ_CARDS_PER_ENCOUNTER": "0",
         },
         None,
     )

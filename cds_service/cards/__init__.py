@@ -3,7 +3,7 @@
 from cds_service.cards.build import build_cards, not_offered
 from cds_service.cards.client import profile_of
 from cds_service.cards.complete_study import CompleteStudies
-from cds_service.cards.words import Client, Evidence, OverrideReason, Words
+from cds_service.cards.words import Client, Evidence, OverrideReason, Words, with_effect
 
 __all__ = [
     "Client",
@@ -14,4 +14,5 @@ __all__ = [
     "build_cards",
     "not_offered",
     "profile_of",
+    "with_effect",
 ]

@@ -1,10 +1,11 @@
 """The small content a card is made of, as loaded: evidence, override reasons, and what each client can render."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cds_service.cards.complete_study import CompleteStudies
+from cds_service.model import Feedback
 from cds_service.routing import Routing
 from cds_service.site import Site
 
@@ -26,6 +27,14 @@ class OverrideReason:
     display: str
     hl7: str
     effect: str = ""  # what the service does with it
+
+
+def with_effect(item: Feedback, reasons: Mapping[str, OverrideReason]) -> Feedback:
+    """The feedback with what its reason does. A reason of the client's own, or none, is quiet for the study."""
+    if item.outcome != "overridden":
+        return item
+    known = reasons.get(item.reason_code or "")
+    return replace(item, effect=(known and known.effect) or "quiet-for-study")
 
 
 @dataclass(frozen=True, slots=True)

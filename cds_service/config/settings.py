@@ -337,6 +337,53 @@ class Settings:
             "/var/lib/second-read/captures",
         ),
     )
+    cards_per_response: int = field(
+        default=1,
+        metadata=_about(
+            whole(1, 2),
+            "Cards in one response at most: 1, or 2 where orders of one basket rest on different studies.",
+            "1",
+        ),
+    )
+    cards_per_clinician: int = field(
+        default=1,
+        metadata=_about(
+            whole(0, 1000),
+            "Cards that one user is shown in 24 hours at most; what is beyond is decided and recorded as silent."
+            " Signing the same order again within twelve hours shows the same card and is not counted. 0: no limit.",
+            "1",
+        ),
+    )
+    cards_per_encounter: int = field(
+        default=1,
+        metadata=_about(
+            whole(0, 1000),
+            "Cards that one encounter sees at most, whoever signs. 0: no limit.",
+            "1",
+        ),
+    )
+    rule_budget_percent: int = field(
+        default=5,
+        metadata=_about(
+            whole(0, 100),
+            "A rule that leads more cards than so many in 100 orders for surgery or cancer treatment is set silent, and"
+            " its owner is told: log, metric, `/readyz`, `second-read rules status`. It speaks again after"
+            " `second-read rules on`. 0: no budget.",
+            "5",
+        ),
+    )
+    rule_budget_days: int = field(
+        default=28,
+        metadata=_about(whole(1, 366), "The days over which a rule's budget is judged.", "28"),
+    )
+    rule_budget_orders: int = field(
+        default=200,
+        metadata=_about(
+            whole(1, 1_000_000),
+            "From how many orders within those days a rule's budget is judged: a share of few orders says little.",
+            "200",
+        ),
+    )
     max_body_bytes: int = field(
         default=8 * 1024 * 1024,
         metadata=_about(

@@ -20,6 +20,7 @@ from cds_service.content.files import (
 )
 from cds_service.errors import ContentError, Problem
 from cds_service.layers import layered, topmost
+from cds_service.model import EVERY_RULE
 from cds_service.reading import Lexicon, load_lexicon
 from cds_service.routing import Routing, load_routing
 from cds_service.rules import Names, RuleSet, load_rules, read_evidence
@@ -27,7 +28,7 @@ from cds_service.rules.rule import Evidence as Study
 from cds_service.site import Site
 from cds_service.terminology import ValueSets, WhatIsBelow, load_value_sets
 from cds_service.terminology.descendants import Descendants
-from cds_service.yaml_source import Sheet
+from cds_service.yaml_source import Sheet, nearest
 
 __all__ = ["Content", "content_folder", "load_content"]
 
@@ -131,8 +132,12 @@ def load_content(
         rules = _or_note(problems, lambda: load_rules([folder / "rules" for folder in cards], names))
     if problems or value_sets is None or lexicon is None or routing is None or rules is None:
         raise ContentError(tuple(problems))
+    problems += _unknown_rules(site, rules, site_file)
+    if problems:
+        raise ContentError(tuple(problems))
     if rules_mode == "silent":
         rules = rules.silenced()
+        site = replace(site, statuses=tuple(each for each in site.statuses if each.status != "active"))
     studies, _ = read_evidence(topmost(cards, "evidence.yaml"))  # its problems came with the rules'
     safe = {id: study for id, study in studies.items() if study.card_safe and study.card}
     cited = {id: Evidence(id, study.card, study.fits) for id, study in safe.items()}
@@ -151,6 +156,21 @@ def load_content(
         digest=digest_of(layers, local_codes, value_sets.descendants),
         snomed=snomed,
     )
+
+
+def _unknown_rules(site: Site, rules: RuleSet, file: Path) -> list[Problem]:
+    """Statuses and arms of rules that there are not, or that nothing a site says can wake."""
+    problems = []
+    known = {rule.id: rule.status for rule in rules.rules}
+    named = [each.rule for each in site.statuses] + [each.rule for each in site.arms]
+    for id in dict.fromkeys(rule for rule in named if rule != EVERY_RULE):
+        if id not in known:
+            words = f"statuses and arms: there is no rule '{id}'{nearest(id, known)}"
+            problems.append(Problem(str(file), 1, 1, "unknown-rule", words))
+        elif known[id] in ("draft", "retired"):
+            words = f"statuses and arms: rule '{id}' is {known[id]} by its file; the site cannot wake it"
+            problems.append(Problem(str(file), 1, 1, "bad-value", words))
+    return problems
 
 
 def _check_layers(layers: Sequence[Path]) -> list[Problem]:

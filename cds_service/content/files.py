@@ -3,17 +3,19 @@
 Every mistake is noted with its line, its column and the nearest right word; the caller raises them all at once.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from cds_service.cards import Client, CompleteStudies, OverrideReason
-from cds_service.model import Coding
+from cds_service.model import EVERY_RULE, Coding
 from cds_service.rules.fields import Field, Vocabulary, read_fields
-from cds_service.site import Offer, Site
+from cds_service.site import Arm, Offer, Site, SiteStatus
 from cds_service.yaml_source import Node, Sheet, read_yaml
 
+_ARM_NAME = re.compile(r"[A-Za-z0-9-]{1,40}")
 _EFFECTS = ("quiet-for-study", "quiet-for-encounter", "quiet-for-30-days", "review")
 SERVICE = {
     "id": Field("text", "the last part of the service's address", required=True),
@@ -52,6 +54,9 @@ SITE = {
     "second_reads": Field("list", "which second reads are offered"),
     "order_keys": Field("list", "the site's own order keys, by client"),
     "exempt": Field("list", "who has opted out, whatever the rules say (x12-site-opt-out)"),
+    "groups": Field("list", "named groups of users and places, for statuses and opt-outs"),
+    "statuses": Field("list", "the status of a rule here: by client, place or group of users; else as its file says"),
+    "arms": Field("list", "experiments: a rule stays silent in a share of the encounters, chosen by a hash"),
     "report_link": Field("text", "https address of a report in the site's viewer; {id} stands for the report's id"),
 }
 EXEMPT = {
@@ -60,6 +65,27 @@ EXEMPT = {
     ),
     "why": Field("text", "who asked for it, and why", required=True),
     "until": Field("date", "the last day; absent: until it is taken out"),
+}
+GROUP = {
+    "group": Field("text", "its name", required=True),
+    "members": Field("words", "references of users, organizations and locations", required=True),
+}
+STATUS = {
+    "rule": Field("text", "id of the rule, or `all`", required=True),
+    "status": Field("choice", "what holds here", ("draft", "silent", "active", "retired"), required=True),
+    "why": Field("text", "who decided it, and why", required=True),
+    "client": Field("text", "only for calls of this `iss`"),
+    "tenant": Field("text", "only for this tenant of the client"),
+    "place": Field("text", "only where this organization or location provides the encounter or the order"),
+    "group": Field("text", "only for this group"),
+}
+ARM = {
+    "name": Field("text", "its name, recorded with each decision", required=True),
+    "rule": Field("text", "id of the rule, or `all`", required=True),
+    "silent_percent": Field("number", "the share that sees no card, from 1 to 99", required=True),
+    "why": Field("text", "who approved it, and what is to be learnt", required=True),
+    "by": Field("choice", "what is chosen by a hash (encounter)", ("encounter", "clinician")),
+    "until": Field("date", "the last day"),
 }
 STUDIES = {
     "system": Field("text", "the code system of all codes below", required=True),
@@ -88,7 +114,15 @@ KEYED = {
     "key": Field("text", "`system|code` of the local order", required=True),
 }
 
-SITE_LISTS = {"roster": ROSTERED, "second_reads": OFFERED, "order_keys": KEYED, "exempt": EXEMPT}
+SITE_LISTS = {
+    "roster": ROSTERED,
+    "second_reads": OFFERED,
+    "order_keys": KEYED,
+    "exempt": EXEMPT,
+    "groups": GROUP,
+    "statuses": STATUS,
+    "arms": ARM,
+}
 
 
 def vocabulary(**lists: frozenset[str]) -> Vocabulary:
@@ -153,6 +187,8 @@ def read_site(path: Path, sheet: Sheet, subspecialties: frozenset[str]) -> Site:
     link = fields.get("report_link", "")
     if link and not (link.startswith("https://") and "{id}" in link):
         sheet.wrong(root or (1, 1), "bad-value", "report_link is to be an https address with {id} in it")
+    grouped = [read_fields(n, GROUP, sheet, words, "groups") for n in fields.get("groups", ())]
+    groups = {g["group"]: frozenset(g["members"]) for g in grouped if len(g) == len(GROUP)}
     keys: dict[str, dict[str, str]] = {}
     for entry in (k for k in keyed if len(k) == len(KEYED)):
         keys.setdefault(entry["client"], {})[entry["subspecialty"]] = entry["key"]
@@ -162,9 +198,42 @@ def read_site(path: Path, sheet: Sheet, subspecialties: frozenset[str]) -> Site:
         roster={r["reader"]: r["subspecialties"] for r in roster if len(r) == len(ROSTERED)},
         offers=offers if "second_reads" in fields else None,
         exempt={e["reference"]: e.get("until") for e in exempt if "reference" in e and "why" in e},
+        groups=groups,
+        statuses=_statuses(fields, groups, sheet, words),
+        arms=_arms(fields, sheet, words),
         report_link=link,
         order_keys=keys,
     )
+
+
+def _statuses(
+    fields: Mapping[str, Any], groups: Mapping[str, Any], sheet: Sheet, words: Vocabulary
+) -> tuple[SiteStatus, ...]:
+    found = []
+    for node in fields.get("statuses", ()):
+        told = read_fields(node, STATUS, sheet, words, "statuses")
+        if told.get("group", next(iter(groups), "")) not in (*groups, ""):
+            sheet.wrong(node, "bad-value", f"statuses.group: this file has no group '{told['group']}'")
+        elif all(name in told for name, of in STATUS.items() if of.required):
+            found.append(SiteStatus(**told | {"rule": _rule(told["rule"])}))
+    return tuple(found)
+
+
+def _arms(fields: Mapping[str, Any], sheet: Sheet, words: Vocabulary) -> tuple[Arm, ...]:
+    found = []
+    for node in fields.get("arms", ()):
+        told = read_fields(node, ARM, sheet, words, "arms")
+        if not 1 <= told.get("silent_percent", 1) <= 99:
+            sheet.wrong(node, "bad-value", "arms.silent_percent is to be from 1 to 99")
+        elif not _ARM_NAME.fullmatch(told.get("name", "a")):
+            sheet.wrong(node, "bad-value", "arms.name holds letters, digits and hyphens only: it is recorded as it is")
+        elif all(name in told for name, of in ARM.items() if of.required):
+            found.append(Arm(**told | {"rule": _rule(told["rule"]), "silent_percent": int(told["silent_percent"])}))
+    return tuple(found)
+
+
+def _rule(named: str) -> str:
+    return EVERY_RULE if named == "all" else named
 
 
 def read_complete_studies(path: Path, sheet: Sheet) -> CompleteStudies:

@@ -62,6 +62,8 @@ def serving(folder: Path, session: "Session", host: str, port: int) -> Iterator[
         f"{PREFIX}DATABASE_URL": f"sqlite:///{folder / 'ledger.db'}",
         f"{PREFIX}LEDGER_KEY_FILE": str(folder / "ledger.key"),
         f"{PREFIX}WORKERS": "1",
+        f"{PREFIX}CARDS_PER_CLINICIAN": "0",  # one person signs every chart
+        f"{PREFIX}RULE_BUDGET_PERCENT": "0",
         f"{PREFIX}LOG_LEVEL": "warning",
     }
     # A site that tries its own rules shows its own rules.

@@ -15,7 +15,7 @@ from cds_service.gather.orders import Basket
 from cds_service.gather.prefetch import REQUIRED, filled, from_request, newest_first, plainly
 from cds_service.gather.record import Facts, Record, facts_of
 from cds_service.gather.references import inside, normal, reference_to, references_to
-from cds_service.model import Case, Gap, HookRequest, Order, PastCard, Quality, Report, ReportPart
+from cds_service.model import Case, Gap, HookRequest, Order, PastCard, Quality, Report, ReportPart, Standing
 from cds_service.routing import Routing
 from cds_service.site import Site
 from cds_service.terminology import ValueSets
@@ -62,6 +62,7 @@ def cases(
     history: History | tuple[PastCard, ...] = (),
     settled: Callable[[Case], bool] | None = None,
     pacs: Pacs | None = None,
+    standings: Callable[[tuple[str, ...]], tuple[Standing, ...]] | None = None,
 ) -> tuple[Case, ...]:
     """One case per relevant draft order, from prefetch alone where `settled` then holds for every case.
 
@@ -69,7 +70,7 @@ def cases(
     unknown stands in `Case.gaps`; a gap about `fhirServer` says that nothing could be read at all.
     """
     time_left = deadline or Deadline(1.0)
-    record = Record(request)
+    record = Record(request, standings)
     record.gaps += basket.gaps
     for found in from_request(request, tuple(content.prefetch)).values():
         record.take(found)
@@ -242,6 +243,7 @@ def _case(
         patient=known.patient,
         basket=tuple(o for o in basket.orders if o.reference != order.reference),
         encounter_class=known.encounter_class,
+        location=known.location,
         study=basis.study,
         report=report,
         second_read=second,
@@ -253,6 +255,7 @@ def _case(
         orders_on_file=tuple(o for o in known.orders_on_file if o.reference != order.reference),
         staging=known.staging,
         history=history,
+        standings=_standings(order, known, record, basket),
         exempt=_exempt(order, known, record, basket, content, now),
         gaps=gaps + more,
         raw=_raw(order, basis, report, record, basket) if content.wants_raw else {},
@@ -275,10 +278,20 @@ def _exempt(order: Order, known: Facts, record: Record, basket: Basket, content:
     """What of this order the site has opted out (X12): who signs or carries it out, and where."""
     if not content.site.exempt:
         return ""
+    return content.site.opted_out(_involved(order, known, record, basket), now.date())
+
+
+def _standings(order: Order, known: Facts, record: Record, basket: Basket) -> tuple[Standing, ...]:
+    """What holds for a rule on this order beside its file, where anything can."""
+    return record.standings(_involved(order, known, record, basket)) if record.standings else ()
+
+
+def _involved(order: Order, known: Facts, record: Record, basket: Basket) -> tuple[str, ...]:
+    """Who signs this order, and who carries it out and where, as references."""
     raw = basket.raw.get(order.reference, {})
-    named = [reference_to(raw, "requester", record.base), *known.setting]
+    named = [normal(record.request.user_id, record.base), reference_to(raw, "requester", record.base), *known.setting]
     named += [r for name in ("performer", "locationReference") for r in references_to(raw, name, record.base)]
-    return content.site.opted_out((normal(record.request.user_id, record.base), *named), now.date())
+    return tuple(dict.fromkeys(filter(None, named)))
 
 
 def _with_words(report: Report, record: Record, content: Terms) -> tuple[Report, tuple[Gap, ...]]:

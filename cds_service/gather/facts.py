@@ -75,6 +75,14 @@ def setting_of(resource: Raw | None, base: str | None) -> tuple[str, ...]:
     return tuple(reference for reference in (reference_to(resource, "serviceProvider", base), *places) if reference)
 
 
+def location_of(resource: Raw | None, base: str | None) -> str | None:
+    """Where the encounter is: its first location, else its provider; None where it says neither, or is not known."""
+    if resource is None:
+        return None
+    places = (reference_to(item, "location", base) for item in children(resource, "location"))
+    return next(filter(None, places), None) or reference_to(resource, "serviceProvider", base) or None
+
+
 @lru_cache(maxsize=8192)
 def _named_condition(value_sets: ValueSets, code: Signature) -> tuple[Concept, tuple[Member, ...]]:
     named = concept_of(code)

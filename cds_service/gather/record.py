@@ -1,6 +1,6 @@
 """The patient's record as one call knows it: prefetch, plus what was read; no resource of another patient gets in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from cds_service.gather import attachments, facts, imaging
@@ -19,6 +19,7 @@ from cds_service.model import (
     Report,
     ReportPart,
     StageObservation,
+    Standing,
     Study,
 )
 from cds_service.terminology import ValueSets
@@ -44,6 +45,7 @@ class Record:
     """Raw resources by name, growing while the call reads; `facts_of` turns it into frozen facts."""
 
     request: HookRequest
+    standings: Callable[[tuple[str, ...]], tuple[Standing, ...]] | None = None  # of who signs, and where
     received: dict[str, Received] = field(default_factory=dict)
     by_name: dict[str, Raw] = field(default_factory=dict)
     by_type: dict[str, dict[str, Raw]] = field(default_factory=dict)
@@ -145,6 +147,7 @@ class Facts:
 
     patient: Patient
     encounter_class: str | None
+    location: str | None  # the encounter's first place, else who provides it
     setting: tuple[str, ...]  # the encounter's provider and places, as references
     studies: tuple[Study, ...]
     reports: tuple[Report, ...]
@@ -165,6 +168,7 @@ def facts_of(record: Record, value_sets: ValueSets, drafts: Iterable[str]) -> Fa
     return Facts(
         patient=facts.patient_of(next(iter(record.all("Patient")), None), patient_id),
         encounter_class=facts.encounter_class(encounter),
+        location=facts.location_of(encounter, base),
         setting=facts.setting_of(encounter, base),
         studies=tuple(imaging.study_of(name, r, value_sets, base) for name, r in record.named("ImagingStudy")),
         reports=tuple(imaging.report_of(name, r, value_sets, base) for name, r in record.named("DiagnosticReport")),

@@ -15,6 +15,8 @@ from cds_service.workbench.promote_verb import promote_rule
 from cds_service.workbench.reload_verb import reload_rules
 from cds_service.workbench.scaffold import new_rule
 from cds_service.workbench.schema_verb import write_schemas
+from cds_service.workbench.status_verb import show_status
+from cds_service.workbench.switch_verbs import switch_off, switch_on
 from cds_service.workbench.test_verb import try_tests
 from cds_service.workbench.versions import compare_versions
 
@@ -73,5 +75,8 @@ for verb in (
     write_schemas,
     reload_rules,
     show_flips,
+    show_status,
+    switch_off,
+    switch_on,
 ):
     rules.add_command(verb)

@@ -44,6 +44,8 @@ def described(content: Content, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 "SECOND_READ_DATABASE_URL": f"sqlite:///{folder}/ledger.db",
                 "SECOND_READ_LEDGER_KEY_FILE": str(folder / "key"),
                 "SECOND_READ_RULES_MODE": "as-files",
+                "SECOND_READ_CARDS_PER_CLINICIAN": "0",
+                "SECOND_READ_CARDS_PER_ENCOUNTER": "0",
                 "SECOND_READ_CALLS_PER_SECOND": "0",
             }
         ),

@@ -21,7 +21,9 @@ def sign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Person,
     """Sign an order for a person at the service; returns the cards. The rules are as their files say."""
     folder = tmp_path_factory.mktemp("quiet")
     ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", b"k" * 32, clock=lambda: AS_OF)
-    settings = Settings(auth="off", rules_mode="as-files", deadline_ms=10_000)
+    settings = Settings(
+        auth="off", rules_mode="as-files", deadline_ms=10_000, cards_per_clinician=0, cards_per_encounter=0
+    )
     app = create_app(settings, ledger=ledger, clock=lambda: AS_OF)
     client = app.test_client()
 

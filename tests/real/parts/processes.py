@@ -100,6 +100,9 @@ def settings(folder: Path, **more: str) -> dict[str, str]:
     ours = {
         "AUTH": "off",
         "RULES_MODE": "as-files",
+        "CARDS_PER_CLINICIAN": "0",  # one clinician signs everything
+        "CARDS_PER_ENCOUNTER": "0",
+        "RULE_BUDGET_PERCENT": "0",
         "DATABASE_URL": f"sqlite:///{folder / 'ledger.db'}",
         "LEDGER_KEY_FILE": str(folder / "ledger.key"),
         "WORKERS": "1",
