@@ -10,7 +10,6 @@ from datetime import datetime
 from hashlib import sha256
 
 from cds_service.model import (
-    EVERY_RULE,
     SESSION,
     AuthenticatedClient,
     Case,
@@ -68,7 +67,8 @@ def _site_statuses(
             known = chosen.get(each.rule)
             if known is None or each.narrowness >= known[0]:
                 chosen[each.rule] = (each.narrowness, each)
-    return tuple(Standing(each.rule, each.status, "site-status") for _, each in chosen.values())
+    told = sorted(chosen.values(), key=lambda each: each[0])  # the narrowest last
+    return tuple(Standing(each.rule, each.status, "site-status") for _, each in told)
 
 
 def _arm(arm: Arm, request: HookRequest, client: AuthenticatedClient) -> Standing:
@@ -122,26 +122,3 @@ def _repeats(case: Case, verdict: Verdict) -> bool:
         and case.as_of - past.returned < SESSION
         for past in case.history
     )
-
-
-def in_words(standing: Standing) -> str:
-    """Why a rule is silent here, for an explanation."""
-    return {
-        "switched-off": "the rule is switched off",
-        "rule-budget": "the rule spoke more often than its budget allows",
-        "opt-out": "who signs, or where, has opted out",
-        "arm": f"the silent arm of {standing.arm.partition(':')[0]}",
-        "site-status": f"the site says {standing.status} here",
-    }.get(standing.because, standing.because)
-
-
-__all__ = [
-    "EVERY_RULE",
-    "Limits",
-    "Standings",
-    "in_words",
-    "most_cards",
-    "speaks_anew",
-    "standings_for",
-    "within_limits",
-]

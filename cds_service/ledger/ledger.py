@@ -223,10 +223,6 @@ class Ledger:
         try:
             self._write_calls(calls, counts=self._due_counts(now=bool(asked)))
             problem = self._write_feedback([row for one in asked for row in one.rows])
-            self._operating.watch()
-            self._operating.refresh()
-        except LedgerUnavailable as error:
-            log.warning("ledger: operational state could not be read: %s", error)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the one thread that writes
             log.error("ledger: %d calls lost by a fault: %s", len(calls), type(error).__name__)
             self._failing = True
@@ -236,6 +232,10 @@ class Ledger:
                 self._forget(call)
             for one in asked:
                 one.problem = problem if one.rows else None
+                if one.rows:
+                    one.done.set()
+            self._operating.look()
+            for one in asked:  # who asks for nothing but that everything is settled
                 one.done.set()
 
     def _write_calls(self, calls: Sequence[Call], counts: Mapping[tuple[str, datetime], int]) -> None:

@@ -134,6 +134,14 @@ class Operating:
             self._rows, self.state = found, state_of(found, self._keys)
         self._read_at = time.monotonic()
 
+    def look(self) -> None:
+        """What the writer's thread does after each batch; never raises."""
+        try:
+            self.watch()
+            self.refresh()
+        except Exception as error:  # noqa: BLE001 - the one thread that writes must go on
+            _log.warning("operational state could not be read", error=type(error).__name__)
+
     def spoke(self, cards: Sequence[Row]) -> None:
         """These cards have been written: the rules that lead them are to be held against their budget."""
         self._spoke.update(card["rules"].partition(" ")[0] for card in cards if not card["repeated"])

@@ -221,26 +221,28 @@ def _awake(rules: tuple[Rule, ...], case: Case) -> tuple[Rule, ...]:
     """Without the rules that the site calls a draft or retired here: they are not decided at all."""
     if not case.standings:
         return rules
-    asleep = ("draft", "retired")
-    return tuple(r for r in rules if not any(each.of(r.id) and each.status in asleep for each in case.standings))
+    return tuple(rule for rule in rules if _of_site(rule, case) not in ("draft", "retired"))
+
+
+def _of_site(rule: Rule, case: Case) -> str | None:
+    """The site's own word on a rule here; what is told most narrowly stands last."""
+    told = [each.status for each in case.standings if each.because == "site-status" and each.of(rule.id)]
+    return told[-1] if told else None
 
 
 def _status(rule: Rule, case: Case) -> tuple[Literal["silent", "active"], str, str]:
     """The status, why it is silent, and the arm of an experiment.
 
-    As the site says for this call, else as the file says; a rule whose review is overdue goes silent by itself
-    (decision 12). Whatever else makes it silent (a switch, a budget, an opt-out, an arm) has the last word.
+    What is operational (a switch, a budget, an opt-out, an arm) goes before what is written. Then the site's word for
+    this call goes before the rule's file; a rule whose review is overdue is silent in either case (decision 12).
     """
-    if not case.standings:
-        if rule.status != "active":
-            return "silent", "rule-file", ""
-        return ("active", "", "") if rule.review_by >= case.as_of.date() else ("silent", "review-overdue", "")
-    mine = [each for each in case.standings if each.of(rule.id)]
+    mine = [each for each in case.standings if each.of(rule.id) and each.because != "site-status"]
     arm = next((each.arm for each in mine if each.arm), "")
     if silenced := next((each for each in mine if each.status == "silent"), None):
         return "silent", silenced.because, arm
     if rule.review_by < case.as_of.date():
-        return "silent", "review-overdue", arm
-    if rule.status != "active" and not any(each.status == "active" for each in mine):
-        return "silent", "rule-file", arm
-    return "active", "", arm
+        return "silent", "review-overdue" if rule.status == "active" else "rule-file", arm
+    site = _of_site(rule, case) if case.standings else None
+    if site == "silent":
+        return "silent", "site-status", arm
+    return ("active", "", arm) if "active" in (site, rule.status) else ("silent", "rule-file", arm)

@@ -50,10 +50,14 @@ def _notes(rule: Rule, verdict: Verdict, case: Case, content: Content) -> tuple[
     notes = []
     if rule.status in ("draft", "retired"):
         notes.append(f"the rule is {rule.status}: a running service does not decide it")
-    elif rule.status == "silent":
+    elif verdict.silent_because == "rule-file":
         notes.append("the rule is silent: it is decided and logged, and shows no card")
-    elif verdict.status == "silent":
+    elif verdict.silent_because == "review-overdue":
         notes.append(f"the review was due on {rule.review_by}: until it is done the rule is silent")
+    elif verdict.status == "silent":
+        notes.append(f"silent here ({verdict.silent_because}): it is decided and logged, and shows no card")
+    if verdict.arm:
+        notes.append(f"arm {verdict.arm}")
     if verdict.outcome is Outcome.INDICATED:
         told = Decision(case, (replace(verdict, status="active"),), content.rules.digest)
         for subspecialty in not_offered((told,), content.rules.speech, content.words):
@@ -109,7 +113,8 @@ def explanation_json(case: Case, found: tuple[Explanation, ...], digest: str) ->
         "rules": [{
             "rule": one.rule.id, "version": one.rule.version, "status": one.rule.status, "file": one.rule.file,
             "reached": one.reached, "outcome": one.verdict.outcome.value, "because": one.verdict.because,
-            "indicator": one.verdict.indicator, "notes": list(one.notes),
+            "indicator": one.verdict.indicator, "silent_because": one.verdict.silent_because, "arm": one.verdict.arm,
+            "notes": list(one.notes),
             "checks": [_check_json(check) for check in shown_checks(one)],
         } for one in found],
     }  # fmt: skip

@@ -5,12 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cds_service import gather
+from cds_service import gather, quiet
 from cds_service.content import Content
 from cds_service.demo.charts import find_chart, load_charts
 from cds_service.demo.hook_request import hook_request
 from cds_service.errors import BadRequest
-from cds_service.model import Case, HookRequest, PastCard
+from cds_service.model import AuthenticatedClient, Case, HookRequest, PastCard, State
 from cds_service.service import read_case
 from cds_service.web.order_sign import read_order_sign, request_of
 from cds_service.workbench.base_cases import read_plain, situation
@@ -50,7 +50,9 @@ def explained(name: str, content: Content, now: datetime, changes: dict[str, Any
     else:
         request = _of_chart(name, content, now)
     basket = gather.orders(request, content.value_sets)
-    found = gather.cases(request, basket, content=content, history=history, now=now)
+    # As the site says; what is switched off now is no property of a case (`rules status` tells it).
+    standings = quiet.standings_for(content.site, State(), request, AuthenticatedClient(""), now)
+    found = gather.cases(request, basket, content=content, history=history, now=now, standings=standings)
     known = {order.reference for order in basket.relevant}
     others = tuple(order.concept.words or order.reference for order in basket.orders if order.reference not in known)
     return Explained(name, tuple(read_case(case, content) for case in found), others)
