@@ -218,7 +218,10 @@ def _by_first_letter(rows: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str]
             branches.setdefault(phrase[0], []).append(rf"(?P<k{len(keys)}>{phrase[1:]})")
             keys.append(key)
     pattern = "|".join(f"{letter}(?:{'|'.join(phrases)})" for letter, phrases in branches.items())
-    return re.compile(rf"\b(?:{pattern})\b", re.ASCII), tuple(keys)
+    compiled = re.compile(rf"\b(?:{pattern})\b", re.ASCII)
+    return compiled, tuple(
+        keys[int(name[1:])] for name in sorted(compiled.groupindex, key=compiled.groupindex.__getitem__)
+    )
 
 
 _REGIONS, _REGION_KEYS = _by_first_letter(_REGION_WORDS)
@@ -228,7 +231,7 @@ def regions(text: str) -> tuple[str, ...]:
     """Region keys of the organs and regions that a text names, in order of first mention; spine levels count too."""
     found: dict[str, None] = {}
     for match in _REGIONS.finditer(text.lower()):
-        key = _REGION_KEYS[int(str(match.lastgroup)[1:])]
+        key = _REGION_KEYS[(match.lastindex or 1) - 1]
         if key == "neck" and match[0].startswith("head "):
             found["brain"] = None
         if key:

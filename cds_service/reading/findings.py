@@ -31,6 +31,7 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
     page = Page(low)
     naming: list[tuple[int, Named]] = []
     rads = False
+    count = 0
     for place, stretch in enumerate(page.stretches):
         if not stretch:
             continue
@@ -38,6 +39,9 @@ def find(text: str, low: str, sections: tuple[Section, ...], lexicon: Lexicon, g
         if names is not NOTHING:
             naming.append((place, names))
             rads = rads or names.rads
+            count += len(names.all)
+            if count > _MOST_MENTIONS:  # nothing behind it is read
+                break
     stated = categories(low) if rads else []
     naming = _with_stated([*stated, *stages(text, low)], page, naming, lexicon, gaps)
     earlier = comparisons(text, low, sections)

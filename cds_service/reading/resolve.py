@@ -60,9 +60,13 @@ def conflicts(findings: tuple[Finding, ...]) -> tuple[Conflict, ...]:
     body = [(place, finding) for place, finding in current if finding.section == "findings"]
     if not impression or not body:
         return ()
+    both = {finding.concept for _, finding in body}.intersection(finding.concept for _, finding in impression)
+    body = [one for one in body if one[1].concept in both]
+    impression = [one for one in impression if one[1].concept in both]
     found += _side(body, impression)
     for concept in _WHOLE:
-        found += _presence(concept, body, impression)
+        if concept in both:
+            found += _presence(concept, body, impression)
     found += _graded(body, impression)
     return tuple(found)
 
