@@ -26,8 +26,9 @@ setup: .programs ## Install all that the tests need (into this folder)
 	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.stamp $(COHORT)/.stamp $(NODE)/.stamp $(FSH)/.stamp
 
 .PHONY: test
-test: setup check ## Install what is missing, check the code, run every test
+test: setup check ## Install what is missing, check the code, run every test, and change every rule (see mutants)
 	$(VENV)/bin/python -m pytest $(TESTS) $(ARGS)
+	$(if $(filter tests,$(TESTS)),$(VENV)/bin/second-read rules test --mutate)
 
 .PHONY: lint
 lint: $(VENV)/.stamp check ## Check style, types and the direction of imports

@@ -97,13 +97,14 @@ def _history(
     request: HookRequest,
     studies: tuple[str, ...],
     orders: tuple[str, ...],
-) -> tuple[PastCard, ...]:
-    """Earlier cards for this patient. A lost ledger is counted, and never costs the surgeon the answer."""
+) -> tuple[PastCard, ...] | None:
+    """Earlier cards for this patient, or None where the ledger is lost: that is counted and is a gap of the case, since
+    a card that nobody can look up is not a card that was never given; it never costs the surgeon the answer."""
     try:
         return ledger.history(client, request.patient_id, studies, orders, request.encounter_id)
     except LedgerUnavailable:
         telemetry.count_ledger_loss()
-        return ()
+        return None
 
 
 def _limited(

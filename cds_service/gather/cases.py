@@ -20,7 +20,7 @@ from cds_service.routing import Routing
 from cds_service.site import Site
 from cds_service.terminology import ValueSets
 
-History = Callable[[tuple[str, ...], tuple[str, ...]], tuple[PastCard, ...]]
+History = Callable[[tuple[str, ...], tuple[str, ...]], tuple[PastCard, ...] | None]  # None: it could not be had
 MAX_PAGES = 5  # of one search; a record longer than that is asked for more narrowly
 _STAGING_REGIONS = ("chest", "abdomen", "pelvis", "whole-body")
 # Organs whose imaging of record may carry the neighbouring region's name.
@@ -59,7 +59,7 @@ def cases(
     fhir: FhirReader | None = None,
     issuer: str = "",
     deadline: Deadline | None = None,
-    history: History | tuple[PastCard, ...] = (),
+    history: History | tuple[PastCard, ...] | None = (),
     settled: Callable[[Case], bool] | None = None,
     pacs: Pacs | None = None,
     standings: Callable[[tuple[str, ...]], tuple[Standing, ...]] | None = None,
@@ -116,7 +116,7 @@ def _read(
     known: tuple[Case, ...],
     content: Terms,
     now: datetime,
-    history: History | tuple[PastCard, ...],
+    history: History | tuple[PastCard, ...] | None,
 ) -> tuple[Case, ...]:
     """Ask in waves: what one answer names (a reader, a Binary, a next page) is asked for in the next."""
     while wanted := _wanted(record, basket, known, content):
@@ -187,7 +187,7 @@ def _roles_of(record: Record, practitioner: str) -> list[Raw]:
 
 
 def _assemble(
-    record: Record, basket: Basket, content: Terms, now: datetime, history: History | tuple[PastCard, ...]
+    record: Record, basket: Basket, content: Terms, now: datetime, history: History | tuple[PastCard, ...] | None
 ) -> tuple[Case, ...]:
     """Every relevant order with what is known of it at this moment."""
     known = facts_of(record, content.value_sets, basket.raw)
@@ -198,6 +198,8 @@ def _assemble(
         studies = tuple(dict.fromkeys(basis.study.reference for _, basis in linked if basis.study))
         history = history(studies, tuple(order.reference for order, _ in linked))
     gaps = record.open_gaps()
+    if history is None:
+        history, gaps = (), (*gaps, Gap("history", "ledger-unavailable"))
     return tuple(_case(order, basis, known, record, basket, content, now, history, gaps) for order, basis in linked)
 
 

@@ -22,9 +22,9 @@ class Gap:
     `why`: prefetch-omitted | prefetch-null | prefetch-failed | unreadable | no-fhir-server | server-not-allowed |
     scope-missing | token-refused | fhir-refused | fhir-not-found | fhir-rejected | fhir-busy | fhir-failed |
     fhir-timeout | fhir-too-large | circuit-open | page-missing | foreign-origin | wrong-patient | restricted |
-    language-unsupported | no-narrative, and of an attachment or a text (docs/reading.md): attachment-unsupported |
-    attachment-unreadable | attachment-encrypted | attachment-scanned | attachment-too-large | attachment-too-long |
-    text-too-long | sentence-too-long | too-many-mentions | reading-too-slow
+    ledger-unavailable | language-unsupported | no-narrative, and of an attachment or a text (docs/reading.md):
+    attachment-unsupported | attachment-unreadable | attachment-encrypted | attachment-scanned | attachment-too-large |
+    attachment-too-long | text-too-long | sentence-too-long | too-many-mentions | reading-too-slow
     """
 
     what: str

@@ -28,7 +28,8 @@ TEST: dict[str, Field] = {
     "basket": Field("list", "other draft orders of the same call"),
     "history": Field("list", "cards returned earlier"),
     "encounter": Field("anything", "class of the encounter; null: not known"),
-    "missing": Field("words", "prefetch keys that could not be had"),
+    "missing": Field("words", "prefetch keys that could not be had; history: the ledger could not be asked"),
+    "opted_out": Field("words", "references that the site has opted out"),
     "expect": Field("mapping", "what is decided", required=True),
 }  # fmt: skip
 EXPECT: dict[str, Field] = {

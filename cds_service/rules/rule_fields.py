@@ -27,7 +27,7 @@ RULE: dict[str, Field] = {
     "evidence": Field("list", "ids of cards/evidence.yaml", required=True),
     "known_false_positives": Field("words", "when it speaks and had better not", required=True),
     "parameters": Field("mapping", "numbers with unit and reason, used as $name"),
-    "window": Field("duration", "how old the study may be (x5-study-window)", required=True),
+    "window": Field("duration", "how old the study may be; required unless the rule is exempt from x5-study-window"),
     "criteria": Field("list", "ALL are to be met", required=True),
     "exclusions": Field("list", "ANY one that is met keeps the rule quiet"),
     "except_global": Field("list", "global exclusions that do not apply here, each with its reason"),

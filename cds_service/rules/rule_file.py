@@ -21,6 +21,9 @@ _TOLD = (
 )  # fmt: skip
 
 
+WINDOWED = "x5-study-window"  # the exclusion that asks for the rule's window
+
+
 def read_rule(
     node: Node,
     sheet: Sheet,
@@ -54,6 +57,8 @@ def read_rule(
     _check_ids(sheet, (*criteria, *own), everywhere)
     trigger = _trigger(node, fields, sheet, words)
     exempt = {str(item.get("id")) for item in excepted}
+    if "window" not in fields and any(line.id == WINDOWED for line in globals_):
+        sheet.wrong(node, "missing-field", f"rule lacks 'window': how old the study may be ({WINDOWED})")
     check_satisfiable(fields, trigger[0] if trigger else frozenset(), exempt, sheet, words)
     if isinstance(node.value, dict):
         lint_rule(node, fields, criteria, sheet)
@@ -68,7 +73,7 @@ def read_rule(
     return Rule(
         id=stem, title=fields["title"], version=fields["version"], status=fields["status"], service=fields["service"],
         concern=fields["concern"], rank=int(fields["rank"]), irreversible=fields["irreversible"],
-        review_by=fields["review_by"], window=fields["window"], route=fields["route"].get("subspecialty"),
+        review_by=fields["review_by"], window=fields.get("window"), route=fields["route"].get("subspecialty"),
         by_lesion=fields["route"].get("by") == "lesion", trigger=trigger[0], needs_cancer=trigger[1], criteria=criteria,
         early=tuple(e for e in exclusions if e.early),
         late=tuple(sorted((e for e in exclusions if not e.early), key=_dear)),

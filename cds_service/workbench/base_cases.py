@@ -7,7 +7,7 @@ import base64
 import re
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from cds_service.workbench.resources import Codes, condition, imaging, observati
 from cds_service.yaml_source import Sheet, read_yaml
 
 _RELATIVE = re.compile(r"([+-])\s*(\d+(?:\.\d+)?\s*[dh])")
+_LEDGER, _ROSTERED = "history", "PractitionerRole/rostered"
 _KEYS = {
     "imagingStudies": "ImagingStudy",
     "diagnosticReports": "DiagnosticReport",
@@ -35,9 +36,11 @@ class Situation:
     """What one inline test signs: the request, the cards given before, and the moment."""
 
     request: HookRequest
-    history: tuple[PastCard, ...]
+    history: tuple[PastCard, ...] | None  # None: the ledger could not be asked
     as_of: datetime
     resources: tuple[dict[str, Any], ...]  # every resource of it, for validation
+    roster: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # readers whom the site knows
+    opted_out: tuple[str, ...] = ()  # references that the site has opted out (X12)
 
 
 def read_plain(path: Path) -> Any:
@@ -63,8 +66,9 @@ def situation(base: Mapping[str, Any], changes: Mapping[str, Any], codes: Codes,
         found["study"] = _study(found["study"], changes["study"], found["report"])
     if "report" in changes:
         found["report"] = _report(found["report"], changes["report"])
+    roster: dict[str, tuple[str, ...]] = {}
     if "reader" in changes and found["report"] is not None:
-        _reader(found["report"], changes["reader"], codes)
+        roster = _reader(found["report"], changes["reader"], codes)
     if "encounter" in changes:
         found["encounter"] = _encounter(found["encounter"], changes["encounter"])
     study = f"ImagingStudy/{found['study']['id']}" if found["study"] else None
@@ -94,15 +98,17 @@ def situation(base: Mapping[str, Any], changes: Mapping[str, Any], codes: Codes,
         prefetch["encounter"] = everything[-2]
     missing = [*changes.get("missing", ()), *(["diagnosticReports"] if changes.get("report", "") is None else [])]
     for key in missing:
-        prefetch.pop(key, None)
+        prefetch.pop(key, None)  # `history` is no key of it: the ledger is asked
     hook = HookRequest(
         hook_instance="00000000-0000-4000-8000-000000000000", user_id="Practitioner/u1", patient_id=patient["id"],
         encounter_id=everything[-2]["id"] if everything[-2] else None,
         draft_orders=tuple({"resource": item} for item in orders), prefetch=prefetch,
     )  # fmt: skip
     reference = f"{orders[0]['resourceType']}/{orders[0]['id']}"
-    history = tuple(_past(item, study, reference, rule, as_of) for item in changes.get("history", ()))
-    return Situation(hook, history, as_of, tuple(item for item in everything if item))
+    past = tuple(_past(item, study, reference, rule, as_of) for item in changes.get("history", ()))
+    history = None if _LEDGER in missing else past
+    every = tuple(item for item in everything if item)
+    return Situation(hook, history, as_of, every, roster, tuple(changes.get("opted_out", ())))
 
 
 def _order(order: dict[str, Any], changes: Mapping[str, Any], codes: Codes) -> None:
@@ -175,14 +181,21 @@ def _report(report: dict[str, Any], changes: Any) -> Any:
     return report
 
 
-def _reader(report: dict[str, Any], who: str | None, codes: Codes) -> None:
-    """The first reader as a contained role: a subspecialty id, `general`, or nobody known."""
+def _reader(report: dict[str, Any], who: str | None, codes: Codes) -> dict[str, tuple[str, ...]]:
+    """The first reader as a contained role: a subspecialty id, `general`, or nobody known.
+
+    A subspecialty that no code proves has to stand on the site's roster, which is what is returned.
+    """
     report.pop("resultsInterpreter", None)
     if who is None:
-        return
+        return {}
     coding = codes.reader(who)
+    if coding is None:
+        report["resultsInterpreter"] = [{"reference": _ROSTERED}]
+        return {_ROSTERED: (who,)}
     report["contained"] = [{"resourceType": "PractitionerRole", "id": "role", "specialty": [{"coding": [coding]}]}]
     report["resultsInterpreter"] = [{"reference": "#role"}]
+    return {}
 
 
 def _encounter(encounter: Any, code: str | None) -> Any:

@@ -27,13 +27,13 @@ class Codes:
         coding = {key: str(item[key]) for key in ("system", "code", "display") if key in item}
         return {**({"coding": [coding]} if coding else {}), **({"text": item["text"]} if "text" in item else {})}
 
-    def reader(self, who: str) -> dict[str, Any]:
-        """The specialty coding of a reader."""
+    def reader(self, who: str) -> dict[str, Any] | None:
+        """The specialty coding of a reader, or None for a subspecialty that no code proves."""
         if who in self.named:
             found: dict[str, Any] = self.concept(who)["coding"][0]
             return found
-        proof = self.routing.subspecialty(who).proves[0]
-        return {"system": proof.system, "code": proof.code, "display": proof.display}
+        proof = next(iter(self.routing.subspecialty(who).proves), None)
+        return None if proof is None else {"system": proof.system, "code": proof.code, "display": proof.display}
 
 
 def _fields(item: Any) -> dict[str, Any]:

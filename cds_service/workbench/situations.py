@@ -14,7 +14,7 @@ from cds_service.model import AuthenticatedClient, Case, HookRequest, PastCard, 
 from cds_service.service import read_case
 from cds_service.web.order_sign import read_order_sign, request_of
 from cds_service.workbench.base_cases import read_plain, situation
-from cds_service.workbench.trying import codes_of
+from cds_service.workbench.trying import at_site, codes_of
 from cds_service.yaml_source import nearest
 
 _INSTANCE = "00000000-0000-4000-8000-000000000000"
@@ -39,10 +39,10 @@ def explained(name: str, content: Content, now: datetime, changes: dict[str, Any
     `changes` are those of an inline test and fit a base case alone. Raises `NoSuchCase`.
     """
     base = content.file(f"cards/cases/{name}.yaml")
-    history: tuple[PastCard, ...] = ()
+    history: tuple[PastCard, ...] | None = ()
     if name != "codes" and "/" not in name and base.is_file():
         built = situation(read_plain(base), changes or {}, codes_of(content), "")
-        request, history, now = built.request, built.history, built.as_of
+        request, history, now, content = built.request, built.history, built.as_of, at_site(built, content)
     elif changes:
         raise NoSuchCase(f"only a base case can be changed, and '{name}' is none{nearest(name, base_names(content))}")
     elif Path(name).is_file():

@@ -132,8 +132,17 @@ def _base(path: Path) -> Any:
     return read_plain(path)
 
 
+def at_site(built: Situation, content: Content) -> Content:
+    """The content with what the situation says of the site: readers whom it knows, and who has opted out."""
+    if not built.roster and not built.opted_out:
+        return content
+    exempt = dict.fromkeys(built.opted_out)
+    return replace(content, site=replace(content.site, roster=dict(built.roster), exempt=exempt))
+
+
 def cases_of(built: Situation, content: Content) -> tuple[Case, ...]:
     """The cases of every relevant order of a situation, with no network and no clock of their own."""
+    content = at_site(built, content)
     basket = gather.orders(built.request, content.value_sets)
     return gather.cases(built.request, basket, content=content, history=built.history, now=built.as_of)
 
