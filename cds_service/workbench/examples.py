@@ -51,7 +51,7 @@ KIND_EXAMPLES: dict[str, str] = {
     "report": "report: {status: [final, amended, corrected, appended]}",
     "reports": "reports: {kind: [pathology], same_region: true, after_study: true}",
     "finding": "finding: {about: [spondylolisthesis], assertion: [present], min_value: 2, at: planned}",
-    "no_study": "no_study: {modality: [MR, CT], max_age: 365 d}",
+    "imaged": "imaged: {modality: [MR, CT], segments: agree, max_age: 365 d, none: true}",
     "disagreement": "disagreement: {about: [spinal-stenosis], explained_by: [disc-herniation]}",
     "lesion": "lesion: {call: [suspicious, indeterminate]}",
     "incidental": "incidental: {partly_imaged: true}",
