@@ -1,10 +1,15 @@
 """How right the reader is on every labelled corpus of a directory, and what it finds in the unlabelled ones.
 
 A corpus is a `*.jsonl` file. Lines with `start` and `end` mark a target and are labelled, either by `label` (one of the
-seven assertions) or as the NegEx test kit is (`negation`, `temporality`, `experiencer`); others are reports to cover.
+seven assertions) or as the NegEx test kit is (`negation`, `temporality`, `experiencer`). Lines with `findings` are
+chest radiograph reports with the names of `chest.yaml` that are there; others are reports to cover.
+
+The kit has no class for what is only asked about or complained of: it calls that Recent, so `indication` counts as
+neither historical nor hypothetical. A line has one answer: where it is a denial, the kit's temporality is not asked.
 Run by `make accuracy DIR=...`; nothing of this is part of the service.
 """
 
+import re
 import sys
 import time
 from collections import Counter
@@ -14,16 +19,18 @@ from typing import Any
 import orjson
 from rich.console import Console
 from rich.table import Table
+from ruamel.yaml import YAML
 
 from cds_service.content import content_folder
 from cds_service.model import ReportPart
 from cds_service.reading import Lexicon, load_lexicon, read
 from cds_service.reading.lexicon import ASSERTIONS
+from cds_service.workbench.mentions import findings_of
 from cds_service.workbench.spans import said_of
 
 KIT = {  # field -> class of the kit -> assertions that say the same
     "negation": {"Negated": {"absent"}},
-    "temporality": {"Historical": {"historical"}, "Not particular": {"hypothetical", "indication"}},
+    "temporality": {"Historical": {"historical"}, "Not particular": {"hypothetical"}},
     "experiencer": {"Family member": {"family"}, "Other": {"family"}},
 }
 
@@ -41,8 +48,11 @@ def main() -> int:
         rows = [orjson.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
         labelled = [row for row in rows if "start" in row and ("label" in row or "negation" in row)]
         console.print(f"\n[bold]{path.name}[/]  {len(rows)} lines")
+        chest = [row for row in rows if isinstance(row.get("findings"), list)]
         if labelled:
             score(labelled, lexicon, console)
+        elif chest:
+            score_reports(chest, lexicon, console)
         else:
             cover([row["text"] for row in rows if isinstance(row.get("text"), str)], lexicon, console)
     return 0
@@ -63,6 +73,8 @@ def score(rows: list[dict[str, Any]], lexicon: Lexicon, console: Console) -> Non
         else:
             truths = {}
             for field, classes in KIT.items():
+                if field == "temporality" and assertion == "absent" and row["negation"] == "Negated":
+                    continue
                 for name, same in classes.items():
                     truths[f"{field}: {name}"] = (row.get(field) == name, assertion in same)
                 if (row.get(field) in classes) != any(assertion in same for same in classes.values()):
@@ -72,6 +84,33 @@ def score(rows: list[dict[str, Any]], lexicon: Lexicon, console: Console) -> Non
             tally[0] += is_so and is_said
             tally[1] += is_said and not is_so
             tally[2] += is_so and not is_said
+    show(counts, console)
+    console.print(f"{sum(confused.values())} lines confused; most often (label, said, lines):")
+    for (label, assertion), number in confused.most_common(6):
+        console.print(f"  {label} → {assertion}  {number}")
+    console.print(f"{len(rows) / seconds:,.0f} lines a second", style="dim")
+
+
+def score_reports(rows: list[dict[str, Any]], lexicon: Lexicon, console: Console) -> None:
+    """Precision, recall and F1 of the findings of whole chest radiograph reports."""
+    names = {
+        name: re.compile(rf"\b(?:{words})\b")
+        for name, words in YAML(typ="safe").load((Path(__file__).parent / "chest.yaml").read_text("utf-8")).items()
+    }
+    tallies = {name: [0, 0, 0] for name in names}
+    for row in rows:
+        stated = findings_of(row["text"], names, lexicon)
+        for name, tally in tallies.items():
+            is_so, is_said = name in row["findings"], name in stated
+            tally[0] += is_so and is_said
+            tally[1] += is_said and not is_so
+            tally[2] += is_so and not is_said
+    tallies["all"] = [sum(column) for column in zip(*tallies.values(), strict=True)]
+    show(tallies, console)
+
+
+def show(counts: dict[str, list[int]], console: Console) -> None:
+    """A line for each class: right, wrong and missed as precision, recall and F1."""
     table = Table(box=None, header_style="bold dim", pad_edge=False)
     for name in ("class", "lines", "precision", "recall", "F1"):
         table.add_column(name, justify="left" if name == "class" else "right")
@@ -80,10 +119,6 @@ def score(rows: list[dict[str, Any]], lexicon: Lexicon, console: Console) -> Non
             table.add_row(name, str(right + missed), ratio(right, right + wrong), ratio(right, right + missed),
                           ratio(2 * right, 2 * right + wrong + missed))  # fmt: skip
     console.print(table)
-    console.print(f"{sum(confused.values())} lines confused; most often (label, said, lines):")
-    for (label, assertion), number in confused.most_common(6):
-        console.print(f"  {label} → {assertion}  {number}")
-    console.print(f"{len(rows) / seconds:,.0f} lines a second", style="dim")
 
 
 def ratio(part: int, whole: int) -> str:

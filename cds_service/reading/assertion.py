@@ -4,14 +4,17 @@ ConText-style: trigger phrases with a direction and a scope, longest match, no s
 to ten words and more). Order when several apply: family, indication, hypothetical, absent, historical, uncertain.
 """
 
+import re
 from typing import Literal, NamedTuple
 
 from cds_service.model import Assertion, SectionKind
 from cds_service.reading.lexicon import Lexicon, Trigger
 from cds_service.reading.scope import (
     ANSWERED,
+    ASKING_FOR,
     BACK,
     BECAUSE,
+    CONCESSIONS,
     FORMER_STOPS,
     GIVEN_OBJECT,
     HARD,
@@ -27,13 +30,17 @@ from cds_service.reading.scope import (
     fences,
     former_ends,
     goes_on,
+    granted_ends,
     is_asked_again,
     is_given,
+    runs_on,
 )
+from cds_service.reading.unmarked import unmarked
 from cds_service.reading.words import Words
 
 _FAR = 24  # words between a trigger and what it modifies, in a sentence without `or`
 _CLOSES = ("", ".", ";", ",", ")", "\n")  # `trace effusion, likely.`: the hedge has nothing else to doubt
+_DENIED_STATE = re.compile(r" [a-z]+ed,? and ")
 _STILL_THERE = ("stable", "larger", "smaller", "new")
 
 # what a section is for an assertion: its kind, or one of three that only their headings tell
@@ -101,8 +108,21 @@ def scene_with(low: str, triggers: list[tuple[int, int, Trigger]]) -> Scene:
             stops.append(hit[0])
     if not hits:
         return Scene(low, (), (), ())
-    if "," in low or "and" in low or ":" in low or ";" in low or "wh" in low or "th" in low or " -" in low:
+    if (
+        "," in low
+        or "and" in low
+        or ":" in low
+        or ";" in low
+        or "wh" in low
+        or "th" in low
+        or " -" in low
+        or ") " in low
+    ):
         walls += [match.start() for match in HARD.finditer(low)]
+    if low.startswith(CONCESSIONS):
+        comma = granted_ends(low)
+        if comma != -1:
+            walls.append(comma)
     return Scene(low, tuple(hits), tuple(walls), fences(low), tuple(stops))
 
 
@@ -129,6 +149,8 @@ def _judge(scene: Scene, start: int, end: int, section: Standing) -> Verdict:
         if kind == "pseudo":
             if _reaches_in(scene, hit, start):
                 nearest["negation"] = hit
+            elif hit.start < start < hit.end and ASKING_FOR.match(scene.low, hit.start):
+                nearest["hypothetical"] = hit  # `to evaluate for [growth]`
             continue
         if (start <= hit.start and hit.end <= end) or not _covers(scene, hit, start, end):
             continue
@@ -141,7 +163,8 @@ def _judge(scene: Scene, start: int, end: int, section: Standing) -> Verdict:
         if best is None or _gap(hit, start, end) <= _gap(best, start, end):
             nearest[kind] = hit
     if not nearest and section not in ASKING:
-        return Verdict("present", None, False)
+        said, why = unmarked(scene.low, start, end, [hit.trigger.kind for hit in scene.hits])
+        return Verdict(said, why, said == "uncertain")
     hedge = nearest.get("hedge") or nearest.get("unread")
     if "family" in nearest:
         return _by(nearest["family"], "family", hedge)
@@ -163,7 +186,7 @@ def _asked(nearest: dict[str, Hit], section: Standing, hedge: Hit | None) -> Ver
     if feared and feared.trigger.id == "evaluation-for" and _is_told(nearest, feared):
         feared = None  # `evaluation for emboli is suboptimal`, `screening for hepatitis was negative`
     if feared and (asked is None or feared.start < asked.start):  # `if there is concern for X` asks nothing
-        return _by(feared, "hypothetical", hedge)
+        return _by(feared, asking if asking == "indication" else "hypothetical", hedge)
     return _by(asked, "indication", hedge) if asked else None
 
 
@@ -217,6 +240,8 @@ def _covers(scene: Scene, hit: Hit, start: int, end: int) -> bool:
         if hit.trigger.kind == "negation" and start < hit.end:
             return True  # `is not [enlarged]`
         return hit.trigger.ahead and _reaches_ahead(scene, hit, start)
+    if hit.trigger.id == "asked-about" and scene.low[hit.start - 1] in " (" and hit.end < len(scene.low):
+        return False  # `weakness ?stroke` asks about the stroke
     return _reaches_back(scene, hit, end, start)
 
 
@@ -244,6 +269,10 @@ def _reaches_ahead(scene: Scene, hit: Hit, start: int) -> bool:
         and not between.startswith((" that", " there"))
     ):
         return False  # `possible biopsy is advised for the mass`
+    if between.startswith(" ") and low.endswith("not", 0, left) and _DENIED_STATE.match(between):
+        return False  # `is not controlled and [depression]`
+    if kind == "negation" and runs_on(between):
+        return False
     words = between.count(" ")
     if trigger.reach:
         return words + between.count("-") <= trigger.reach and not FORMER_STOPS.search(between)
@@ -261,6 +290,9 @@ def _reaches_ahead(scene: Scene, hit: Hit, start: int) -> bool:
 
 def _reaches_back(scene: Scene, hit: Hit, end: int, start: int) -> bool:
     low, right, trigger = scene.low, hit.start, hit.trigger
+    if low.startswith(" (", end):  # `effusion (image 12) is not seen`
+        close = low.find(")", end, min(right, end + 80))
+        end = close + 1 if close != -1 else end
     words = low[end:right]
     if trigger.kind == "negation" and LABELS.fullmatch(words) and ANSWERED.match(low, hit.end):
         return True  # `Metastasis: no`

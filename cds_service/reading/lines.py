@@ -9,6 +9,7 @@ from collections import Counter
 MEANT = "\x1e"
 _ITEM = re.compile(r"(?:\(?\d{1,2}[.)]|[-*\u2022>]|[a-z][.)])\s")
 _LABEL = re.compile(r"[A-Z0-9][A-Za-z0-9 /&(),-]{0,40}:")
+_SMALL_LABEL = re.compile(r"[a-z][a-z0-9 /&-]{2,30}:")  # of one who writes no capitals
 _GOES_ON = re.compile(  # a line that starts so continues the one before, in capitals too
     r"(?:and|or|nor|with|without|of|in|at|on|to|for|from|by|is|are|was|were|which|that|than|the|mm|cm|x)\b",
     re.IGNORECASE,
@@ -73,7 +74,7 @@ def is_wrapped(before: str, line: str, width: int = 0) -> bool:
             full and last == "." and first.isalpha() and not (_LABEL.match(line) or line.isupper() != before.isupper())
         )
     if first.islower():
-        return not _ITEM.match(line)
+        return not (_ITEM.match(line) or (_SMALL_LABEL.match(line) and not _UNFINISHED.search(before)))
     if _ITEM.match(line) or _LABEL.match(line):
         return False
     if _UNFINISHED.search(before):

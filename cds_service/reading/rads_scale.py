@@ -40,11 +40,12 @@ def flag_of(system: str, value: str) -> Flag | None:
     return _FLAG.get((system, value))
 
 
-_FEWEST = 3  # values with their meanings in a row
+_FEWEST = 2  # values with their meanings in a row, where nothing is told of that would have them; else one more
 _FROM = re.compile(r" from \d")
 _MEANS = (
     r"(?:incomplete|negative|normal|benign|probabl|likely|definite|suspicious|highly|known|indeterminate|intermediate"
-    r"|equivocal|very|low|high|moderate|almost|need|follow|malignan|biops|minimal|clearly|mildly)"
+    r"|equivocal|very|low|high|moderate|almost|need|follow|malignan|biops|minimal|clearly|mildly"
+    r"|clinically)"
 )
 _ENTRY = re.compile(
     rf"(?<![\w.])(?:(?:category|cat|score|grade|class|lr|tr|us|(?:bi|li|pi|lung|ti|o|ni|bt|cad|vi)-?rads)[ -]?)?"
@@ -56,6 +57,10 @@ _ENTRY = re.compile(
 _MAY_ENTER = re.compile(  # begins with one of few letters, which is quick to look for: no entry without this
     rf"[0-6iv][abcxfiv]{{0,3}}(?:\s?[=:(,-]{{1,2}}\s?| (?:is|are|means?|indicates?|denotes?|represents?"
     rf"|corresponds? to)(?: an?)? |\s){_MEANS}"
+)
+_NAMED = re.compile(r"[a-z]{1,4}-?rads[^.\n]+\. ?[a-z]{1,4}-?rads\b")  # `PI-RADS 4: likely. PI-RADS 5: very likely.`
+_OF_SOMETHING = re.compile(
+    r"\d ?[mc]m\b|\b(?:lesion|left|right|nodule|mass|lobe|segment|zone|apex|base|mid|target|index|breast|ovary|prior)"
 )
 _RANGE = re.compile(
     r"\b(?:ranges?|ranging|scale|scored?|graded?) (?:is |runs |goes )?from \d[^.\n]{0,40} to \d[^.\n]{0,20}"
@@ -77,8 +82,16 @@ def legends(low: str) -> list[tuple[int, int]]:
     return found
 
 
+def _is_told_of_none(text: str) -> bool:
+    """Whether two values are explained without a word of what would have them."""
+    return _NAMED.match(text) is not None and _OF_SOMETHING.search(text) is None
+
+
 def _close(run: list[tuple[int, int, str]], low: str, found: list[tuple[int, int]]) -> None:
-    if len({value for _, _, value in run}) < _FEWEST:
+    values = {value for _, _, value in run}
+    if len(values) <= _FEWEST and not (
+        len(values) == len(run) == _FEWEST and _is_told_of_none(low[run[0][0] : run[1][1] + 40])
+    ):
         return
     end = low.find("\n", run[-1][1])
     end = len(low) if end == -1 else end

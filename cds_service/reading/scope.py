@@ -13,7 +13,7 @@ HARD = re.compile(  # what follows is another statement
     rf"|\b(?:and (?:there|is|are|has|was|were|had|now|presents?|presented|develop(?:s|ed)|shows?|demonstrates?"
     rf"|reveals?|did|does|will|positive|{_PERSON})|which|whose|who|where"
     r"|that (?:is|are|has|was|measures?|(?:may|could|might)(?! (?:also )?(?:suggest|indicate|represent|be|reflect)))"
-    r"|by (?:the|this|these))\b| -{1,2} "
+    r"|by (?:the|this|these))\b| -{1,2} | \d{1,2}\) (?=[a-z])"
 )
 _BEGINS = (  # how a statement about something that is there begins
     r"the|an?|mild(?:ly)?|moderate(?:ly)?|severe(?:ly)?|marked(?:ly)?|small|large|trace|minimal(?:ly)?|subtle|tiny"
@@ -22,7 +22,7 @@ _BEGINS = (  # how a statement about something that is there begins
 # the same, unless an `or` goes on with the list; each pattern begins with a word that is quick to look for
 _SOFT = (
     re.compile(
-        rf", (?:{_BEGINS}|most|consistent|compatible|likely|probably|possibly|suspicious|concerning"
+        rf", (?:{_BEGINS}|most|consistent|compatible|likely|probably|possibly|suspicious|concerning|in keeping"
         r"|representing|measuring|\d)\b"
         r"|, (?!and\b|or\b|nor\b)"  # something at a place: `no active disease, scoliosis of the spine`
         r"(?=[^,;:]{3,60}? (?:in|of|at|along|within|on|involving) (?:the|both|left|right|bilateral)\b[^,]*\Z)"
@@ -36,10 +36,13 @@ _SEEN = re.compile(
     r" (?:seen|identified|noted|present|visuali[sz]ed|demonstrated|detected|evident|appreciated|observed"
     r"|apparent|found|available|given|administered|performed|obtained)(?=,| with\b| and\b)"
 )
+CONCESSIONS = ("although ", "though ", "even though ", "while ", "whereas ", "despite ", "in spite of ")
 OR = re.compile(r"\b(?:or|nor)\b")
 VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?|demonstrates?|reveals?|seen|noted|identified|with)\b")
 FORMER_STOPS = re.compile(r",|\b(?:with|now|shows?|demonstrates?|reveals?|presents?|presenting|is|are|has)\b")
-_FORMER_LIST = re.compile(r"[^.;:]*?,? and\b(?!.*\b(?:new|now|with|shows?|who)\b)")
+_FORMER_LIST = re.compile(  # `history of X, Y and Z` to the end, or to who has it
+    r"[^.;:]*?,? and\b(?!.*\b(?:new|now|with|shows?|who)\b)|[^.;:]{0,60}?,? (?:who|presenting|presents|admitted)\b"
+)
 LABELS = re.compile(  # between what is asked and its answer: `Metastasis: no`, `Mass or node: none`, `Mass - no`
     r"[^.:;?\n]{0,60}+[:?] ?(?:\[ ?\] ?)?|s?\)? - "
 )
@@ -54,6 +57,7 @@ THEN = re.compile(  # `not present in 2019`, `not seen on the prior study`: what
     r"|most recent|preceding|initial|(?:19|20)\d\d|\d{1,2}/\d|(?:jan|febr)uary|march|april|may|june|july|august"
     r"|(?:septem|octo|novem|decem)ber)|previously|before|earlier)\b(?! (?:and|or|nor) (?:now|today|current))"
 )
+ASKING_FOR = re.compile(r"(?:to )?(?:evaluate|assess|monitor|document|confirm|ensure|verify)\b")
 HEDGING = re.compile(r"(?:most |very |statistically )?(?:likely|probabl|presumabl|favored)")
 OBJECT = re.compile(r"\b(?:of|for|to)(?: the| this| a)? \Z")
 LISTS = re.compile(r"\b(?:and|or|nor)\b")
@@ -79,9 +83,18 @@ GIVEN_OBJECT = re.compile(  # what is not done to something that is there
     r"|visuali[sz]e|reproduce|give|support|indicate|fulfill|hear|palpate) )[a-z]+ (?:the|this|these|his|her|its)"
     r" (?:(?!or\b|nor\b|and\b)[a-z'-]+ ){0,3}\Z"
 )
+_RUN_ON = re.compile(  # a thing, then how much of another
+    r"(?! [^,]*\b(?:or|nor|and|than|to|of|for)\b)[^,:;]* (?!(?:definite|significant|acute|focal|obvious|new|other|any"
+    r"|more|evidence|even|very|only|just|further|such) )[a-z]{4,}s? (?:mild|moderate|severe)(?: [a-z]+){0,2} ?\Z"
+)
 _CHANGED = re.compile(
     r"\b(?:changes?|growth|increase|decrease|progression|worsening|enlargement|improvement|resolution|clearing"
     rf"|reduction|regression|healing|displacement|rupture|expansion)(?: in size)? (?:in|of|to|from)\b{_ONWARD}"
+)
+_TREATED = re.compile(  # `declined surgery for X`, `not on anticoagulation for X`
+    r"\b(?:therapy|treatment|surgery|medications?|anticoagulation|antibiotics|chemotherapy|radiotherapy|interventions?"
+    r"|operation|drainage|insulin|steroids|treated|operated|candidate|transfusion|dialysis|follow-?up|imaging)"
+    r"(?: [a-z]+)? (?:for|of|on) [^,]*\Z"
 )
 _CHANGE = re.compile(r"\b(?:change|growth|increase|decrease|progress|worsen|enlarge|improve|resol|clear|reduc)")
 
@@ -95,6 +108,12 @@ def fences(low: str) -> tuple[int, ...]:
     if "," in low or " with" in low or " and" in low:
         found += [match.start() + 1 for match in _SEEN.finditer(low)]
     return tuple(sorted(found))
+def granted_ends(low: str) -> int:
+    """The comma behind what is granted first: `although there is no mass, [thickening] is noted`; -1: none."""
+    comma = low.find(",")
+    while comma != -1 and OR.search(low, comma):
+        comma = low.find(",", comma + 1)
+    return comma if comma != -1 and VERB.search(low, comma) else -1
 
 
 def goes_on(low: str, fence: int, end: int) -> bool:
@@ -105,9 +124,16 @@ def goes_on(low: str, fence: int, end: int) -> bool:
 
 def is_given(between: str) -> bool:
     """Whether what follows a denial is not denied but what the denied is said of: `no growth of the mass`."""
+    if " for " in between and _TREATED.search(between):
+        return True
     return _GIVEN.search(between) is not None or (
         _CHANGE.search(between) is not None and _CHANGED.search(between) is not None
     )
+
+
+def runs_on(between: str) -> bool:
+    """Whether a statement begins without any mark: `no effusion mild cardiomegaly`."""
+    return ("mild" in between or "moder" in between or "sever" in between) and _RUN_ON.match(between) is not None
 
 
 def is_asked_again(low: str, start: int, end: int) -> int:

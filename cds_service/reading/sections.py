@@ -1,6 +1,7 @@
 """Where the sections of a report begin: headings on lines of their own, before text, or inline (`,IMPRESSION:`)."""
 
 import re
+from itertools import islice
 
 from cds_service.model import Section, SectionKind
 from cds_service.reading.assertion import Standing
@@ -17,7 +18,9 @@ _NAMES: dict[SectionKind, str] = {
     " reason for visit, reason for this examination, clinical question, question, indications for study,"
     " exam reason, reason for test, history and indication, indication and history, clinical indication and history,"
     " clinical history and indication, clinical history/indication, indication/history, chief complaint",
-    "history": "history, clinical history, clinical information, clinical data, past medical history, pmh, clinical,"
+    "history": "history, hx, clinical hx, family hx, fhx, fh, pmhx, medical hx, past medical hx, psh, surgical hx,"
+    " operative history,"
+    " past history, clinical history, clinical information, clinical data, past medical history, pmh, clinical,"
     " clinical details, family history, surgical history, past surgical history, oncologic history,"
     " oncology history, medical history, patient history, relevant history, relevant clinical information, symptoms,"
     " social history, hpi, history of present illness, additional history, clinical context, clinical background",
@@ -69,10 +72,28 @@ _TAILS = frozenset(
 )  # the cheap question: may a heading end so?
 
 
+_BEFORE_FINDINGS: tuple[SectionKind, ...] = ("header", "indication", "history", "technique", "comparison")
+_ORGANS = (
+    r"(?:lungs?|pleura|heart|mediastinum|hila|airways?|chest wall|liver|gall ?bladder|bile ducts?"
+    r"|biliary(?: tree)?|spleen|pancreas|kidneys|adrenals|adrenal glands|bowel|bladder|uterus|ovaries|prostate|bones"
+    r"|aorta|vessels|lymph nodes|peritoneum|brain(?: parenchyma)?|ventricles|orbits|sinuses|thyroid"
+    r"|alignment|discs?|vertebrae|spinal cord|conus|menisci|ligaments|cardiac silhouette|mediastinal contours?"
+    r"|heart size|(?:right|left) (?:breast|kidney))"
+)
+_ORGAN_LINE = re.compile(  # `Liver: normal` on a line of its own: findings, whether a heading says so or not
+    rf"\n[ \t*•-]{{0,4}}(?:{_ORGANS}|[clts]?\d{{1,2}} ?[-/] ?[clts]?\d{{1,2}}) ?:"
+)
+_TOLD_LINE = re.compile(  # a line that tells what is seen, as one under no heading does
+    r"\n(?:there (?:is|are) (?!(?:an? )?(?:clinical |high |strong )?(?:concern|suspicion|question|history|family|pain))"
+    rf"|(?:the |both )?{_ORGANS} (?:is|are|appears?|shows?|demonstrates?) "
+    r"|(?:no|normal) (?:acute|evidence|focal|significant|abnormal"
+    r"|intracranial|mass|fracture|pneumothorax|suspicious|appearances?|study|examination|alignment)\b)"
+    r"(?=[^\n]{20})"
+)
 _WORDS: tuple[tuple[str, Standing], ...] = (  # what any other heading is taken for, the first that fits
     ("famil|fhx?\b", "family"),
     ("legend|key|scale|lexicon|definition|glossary|reference|categories|criteria|disclaimer", "legend"),
-    ("present illness|hpi|chief complaint|hospital course|review of systems|ros\b|presenting", "complaint"),
+    ("present illness|hpi|chief complaint|presenting", "complaint"),
     ("indicat|reason|question|concern|request|referr|why", "indication"),
     ("impression|conclusion|diagnos|opinion|summary|assessment", "impression"),
     ("compar|prior|previous", "comparison"),
@@ -143,7 +164,23 @@ def _heads(low: str, start: int, end: int) -> list[tuple[int, str, SectionKind]]
             if kind and name not in _ALONE and at not in heads and not line.endswith("."):
                 heads[at] = (name, kind)
         at += len(line) + 1
-    return [(at, *heads[at]) for at in sorted(heads)]
+    told = [(at, *heads[at]) for at in sorted(heads)]
+    return told if any(kind == "findings" for _, _, kind in told) else _with_findings(low, told, end)
+
+
+def _with_findings(low: str, heads: list[tuple[int, str, SectionKind]], end: int) -> list[tuple[int, str, SectionKind]]:
+    """The headings, and the findings that begin without one under what only asks, as many reporters write them."""
+    last = next((place for place in reversed(range(len(heads))) if heads[place][2] in _BEFORE_FINDINGS), None)
+    if last is None:
+        return heads
+    to = heads[last + 1][0] if last + 1 < len(heads) else end
+    first = low.find("\n", heads[last][0], to)
+    if first == -1:
+        return heads
+    listed = list(islice(_ORGAN_LINE.finditer(low, first, to), 2))
+    own_line = low[heads[last][0] : first].rstrip(" *").endswith((":", heads[last][1]))  # a heading without text
+    told = _TOLD_LINE.search(low, first + own_line, to) if len(listed) < 2 else listed[0]
+    return [*heads[: last + 1], (told.start() + 1, "", "findings"), *heads[last + 1 :]] if told else heads
 
 
 def _before_colon(low: str, start: int, colon: int) -> tuple[int, str, SectionKind] | None:

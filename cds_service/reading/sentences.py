@@ -10,10 +10,10 @@ _PIECE = re.compile(  # up to a mark that a blank, a bracket or a quote follows,
 _ANSWER = re.compile(r" ?(?:no|yes|none|nil|negative|positive|absent|present|not)\b[^.;:\n]{0,20}(?:[.;\n]|\Z)")
 _SHORT_WORDS = (  # a full stop after these ends no sentence
     "dr mr mrs ms vs approx e.g i.e eg ie fig st incl resp ca sq max min ant post lat med prof ref no nos cf dept"
-    " m.d d.o ph.d r l lt rt sup inf prev"
+    " m.d d.o ph.d r l lt rt sup inf prev p.r.n p.o b.i.d t.i.d q.i.d q.d q.4h q.6h"
 )
 _SHORT = frozenset(_SHORT_WORDS.split())
-_LEAD = re.compile(r"[\s\"')(>*_•-]*(?:\(?\d{1,2}[.)]\s+|\(?[a-z][.)]\s+)?[\s>*•-]*", re.IGNORECASE)
+_LEAD = re.compile(r"(?:[\s\"')>*_•-]|\((?! ?-? ?\)))*(?:\(?\d{1,2}[.)]\s+|\(?[a-z][.)]\s+)?[\s>*•-]*", re.IGNORECASE)
 
 
 class Sentences:
@@ -31,8 +31,8 @@ class Sentences:
             at += len(piece)
             if piece[-1:] == "." and not (len(piece) > 7 and piece[-8:-1].isalpha()) and self._is_no_end(begin, at - 1):
                 continue
-            if piece[-1:] == "?" and (_ANSWER.match(low, at) or low[begin:at].strip(" ?(") == ""):
-                continue  # `Embolism? No.`, `? fracture`
+            if piece[-1:] == "?" and (_ANSWER.match(low, at) or low[at - 2 : at - 1] in ("", " ", "(", "\n")):
+                continue  # `Embolism? No.`, `weakness ? stroke`
             start = begin + 1 if begin and low.startswith(" ", begin) else begin
             self.starts.append(start)
             self.stretches.append(low[start:at].rstrip(" \n"))
