@@ -108,6 +108,8 @@ def fences(low: str) -> tuple[int, ...]:
     if "," in low or " with" in low or " and" in low:
         found += [match.start() + 1 for match in _SEEN.finditer(low)]
     return tuple(sorted(found))
+
+
 def granted_ends(low: str) -> int:
     """The comma behind what is granted first: `although there is no mass, [thickening] is noted`; -1: none."""
     comma = low.find(",")

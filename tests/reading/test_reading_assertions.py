@@ -29,7 +29,14 @@ def rows_of(file: str) -> list[tuple[Assertion, str, str, str | None]]:
 ROWS = rows_of("assertions.yaml")
 HELD_OUT = {
     file: rows_of(file)
-    for file in ("assertions-held-out.yaml", "traps-1.yaml", "traps-2.yaml", "traps-3.yaml", "traps-4.yaml", "traps-5.yaml")
+    for file in (
+        "assertions-held-out.yaml",
+        "traps-1.yaml",
+        "traps-2.yaml",
+        "traps-3.yaml",
+        "traps-4.yaml",
+        "traps-5.yaml",
+    )
 }
 KEPT = [row for kept in HELD_OUT.values() for row in kept]
 rows = st.sampled_from(ROWS + KEPT)
