@@ -48,6 +48,7 @@ from cds_service.web import (
     cds_hooks_blueprint,
     close_by_default,
     directly,
+    identified,
     openapi,
     order_signer,
     paths_of,
@@ -184,6 +185,14 @@ def create_app(
         allow_origins(app, settings.cors_origins)  # whose headers the framework adds
     else:
         app.wsgi_app = directly(app.wsgi_app, paths_of(services), sign)  # type: ignore[method-assign, assignment]  # Flask asks for it so
+    if settings.otel_endpoint:
+        from cds_service.tracing import Tracing
+
+        tracing = Tracing(settings.otel_endpoint)
+        app.extensions["second-read"]["tracing"] = tracing
+        routes = paths_of(services) | set(_OPEN_WITH_DISCOVERY)
+        app.wsgi_app = tracing.around(app.wsgi_app, routes)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = identified(app.wsgi_app)  # type: ignore[method-assign, assignment]
     if settings.demo:
         from cds_service.demo import demo_blueprint
 
@@ -230,6 +239,8 @@ def close_app(app: Flask) -> None:
         parts["seen"].close()
     if parts["pacs"]:
         parts["pacs"].close()
+    if "tracing" in parts:
+        parts["tracing"].close()
 
 
 def _add_operations(

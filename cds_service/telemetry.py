@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -26,7 +26,7 @@ FIELDS: Final = frozenset({
     "event", "level", "timestamp", "client", "tenant", "issuer", "service", "endpoint", "method", "status", "outcome",
     "reason", "error", "where", "rule", "rules", "indicator", "cards", "what", "why", "count", "millis", "stage",
     "bytes", "host", "port", "pid", "workers", "threads", "auth", "mode", "digest", "fhir_servers", "server",
-    "algorithm",
+    "algorithm", "request_id",
 })  # fmt: skip
 LONGEST_VALUE: Final = 200
 PREFETCH_KEYS: Final = frozenset({
@@ -53,6 +53,7 @@ _reloads = Counter("second_read_reloads", "Content loaded again while running, b
 _feedback = Counter("second_read_feedback", "Feedback received, by outcome.", ["outcome"])
 
 _failing: dict[str, float] = {}
+_listening: list[Callable[[Mapping[str, float]], None]] = []
 FAILING_SECONDS: Final = 300.0
 
 # A child with labels costs a lookup under a lock each time; the sets are small, so each is looked up once.
@@ -71,8 +72,25 @@ def count_order_sign(outcome: str, seconds: float) -> None:
     _stage("call").observe(seconds)
 
 
+def with_request_id(id: str) -> None:
+    """From here on, log lines of this thread are of the call of that id."""
+    structlog.contextvars.bind_contextvars(request_id=id)
+
+
+def request_id() -> str:
+    """The id of the call at hand, or ""."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
+def listen_to_stages(listener: Callable[[Mapping[str, float]], None] | None) -> None:
+    """Tell one listener of the stages of each call too (traces); None: nobody."""
+    _listening[:] = [listener] if listener else []
+
+
 def observe_stages(millis: Mapping[str, float]) -> None:
     """How long each stage of a call took, in milliseconds."""
+    for listener in _listening:
+        listener(millis)
     for stage, spent in millis.items():
         _stage(stage).observe(spent / 1000)
 
@@ -180,6 +198,7 @@ def configure_logs(level: str = "info") -> None:
     threading.excepthook = _thread_failed
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             keep_known_fields,

@@ -7,6 +7,7 @@ from cds_service.web.errors import answer_errors
 from cds_service.web.openapi import openapi
 from cds_service.web.published import published_blueprint
 from cds_service.web.rate import Buckets
+from cds_service.web.request_ids import identified
 from cds_service.web.routes import cds_hooks_blueprint, order_signer, paths_of
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "cds_hooks_blueprint",
     "close_by_default",
     "directly",
+    "identified",
     "openapi",
     "order_signer",
     "paths_of",
