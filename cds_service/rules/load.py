@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cds_service.errors import ContentError, Problem
 from cds_service.layers import Folders, layered, topmost
+from cds_service.rules.card_text import FORBIDDEN
 from cds_service.rules.changing import changed, read_changes
 from cds_service.rules.compiling import compile_criterion
 from cds_service.rules.fields import Field, read_fields
@@ -121,6 +122,8 @@ def read_evidence(path: Path) -> tuple[Mapping[str, Evidence], list[Problem]]:
             continue
         if fields["card_safe"] and not re.search(r"\d{4}", fields.get("card", "")):
             sheet.wrong(item, "missing-field", f"{id} is card_safe, so it needs a card line with its year")
+        if said := FORBIDDEN.search(fields.get("card", "")):
+            sheet.wrong(item.value["card"], "forbidden-word", f"{id} says {said[0]!r}; a card considers and suggests")
         fields.setdefault("card", "")
         found[id] = Evidence(id, **{key: fields[key] for key in fields})
     return found, sheet.problems
