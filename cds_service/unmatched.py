@@ -19,6 +19,7 @@ import sqlalchemy as sa
 MOST = 5_000
 NO_CODE, OTHERS = ("", "(no code)"), ("", "(further codes)")
 _EVERY_SECONDS = 60
+_ONE_AT_A_TIME = 5_302_115  # any number of our own: PostgreSQL lets one process at a time make the table
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/|#+-]{0,63}")
 _tables = sa.MetaData()
 
@@ -108,6 +109,8 @@ class UnmatchedOrders:
 
     def _prepare(self, connection: sa.Connection) -> None:
         if not self._ready:
+            if connection.dialect.name == "postgresql":  # two that make it at once would fail, one of them
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
             _tables.create_all(connection)
             self._ready = True
 

@@ -25,6 +25,8 @@ Remember = Callable[
 ]  # (iss, jti, seconds since the epoch until which it lives): the first time?
 PRUNE_SECONDS = 60.0
 WAIT_MS = 250  # for another process's write; longer, and the surgeon waits
+START_WAIT_MS = 10_000  # for another process that makes the table
+ONE_AT_A_TIME = 5_302_114  # any number of our own: PostgreSQL lets one process at a time make the table
 REST_SECONDS = 1.0  # after a failure, calls are refused at once for so long instead of each waiting for a timeout
 
 metadata = sa.MetaData()
@@ -63,15 +65,20 @@ class SeenTokens:
             sa.delete(seen_tokens).where(seen_tokens.c.until < sa.bindparam("past")).compile(dialect=dialect)
         )
         self._positional = dialect.positional
-        for last in (False, True):  # another process may be making it at this moment
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(sa.schema.CreateTable(seen_tokens, if_not_exists=True))
-                return
-            except (SQLAlchemyError, OSError) as error:
-                if last:
-                    raise ReplayStoreUnavailable(type(error).__name__) from None
-                time.sleep(0.2)
+        try:
+            self._prepare()
+        except (SQLAlchemyError, OSError) as error:
+            raise ReplayStoreUnavailable(type(error).__name__) from None
+
+    def _prepare(self) -> None:
+        """Make the table where there is none, while no other process does; no migration: it has no history to keep."""
+        with self._engine.connect() as connection:
+            if self._engine.dialect.name == "postgresql":  # `IF NOT EXISTS` does not keep two from making it at once
+                connection.exec_driver_sql(f"SET statement_timeout = {START_WAIT_MS}")
+                connection.exec_driver_sql(f"SELECT pg_advisory_lock({ONE_AT_A_TIME})")  # until it is closed below
+            else:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={START_WAIT_MS}")
+            connection.execute(sa.schema.CreateTable(seen_tokens, if_not_exists=True))
 
     def remember(self, iss: str, jti: str, until: float) -> bool:
         """Whether this token is seen for the first time; `ReplayStoreUnavailable` when that cannot be known."""

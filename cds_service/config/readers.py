@@ -18,6 +18,15 @@ def text(value: Any) -> str:
     return value.strip()
 
 
+def database(value: Any) -> str:
+    """The URL of a database; a PostgreSQL whose driver is left open is reached by psycopg, which the extra installs."""
+    url = text(value)
+    for plain in ("postgresql://", "postgres://"):
+        if url.startswith(plain):
+            return "postgresql+psycopg://" + url.removeprefix(plain)
+    return url
+
+
 def whole(low: int, high: int) -> Callable[[Any], int]:
     """A whole number within bounds."""
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from cds_service.config.readers import (
     algorithms,
+    database,
     folders,
     networks,
     one_of,
@@ -291,7 +292,7 @@ class Settings:
     database_url: str = field(
         default="sqlite:///second-read.db",
         metadata=_about(
-            text,
+            database,
             "Where decisions, cards and feedback are recorded, as an SQLAlchemy URL. SQLite suits one machine;"
             " PostgreSQL, when several serve, needs the extra `postgresql` installed.",
             "postgresql://second_read@db.hospital.example/second_read",

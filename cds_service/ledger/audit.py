@@ -7,11 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from cds_service.errors import SettingsError
 from cds_service.ledger.chain import Head, batch_hash, batch_number, stated, writer_of
 from cds_service.ledger.keys import Keyring
 from cds_service.ledger.store import signed
 from cds_service.ledger.tables import PRUNED, RECORDED, about, batches, checkpoints, writers
 
+Tables = Sequence[sa.Table]
 AT_ONCE = 50  # batches whose rows are held in memory together
 MOST_PROBLEMS = 100
 
@@ -40,20 +42,22 @@ def verify(connection: sa.Connection, keys: Keyring) -> Audit:
     """Follow every chain from its beginning, row by row; reads only, and holds a few batches in memory at a time."""
     audit = Audit()
     anchor = sha256()
+    tables = _recorded(connection)
     for writer in connection.execute(sa.select(writers).order_by(writers.c.id)).all():
         audit.writers += 1
-        _verify_chain(connection, keys, audit, Head.new(writer.id, writer.started_at), anchor)
+        _verify_chain(connection, tables, keys, audit, Head.new(writer.id, writer.started_at), anchor)
     audit.anchor = anchor.hexdigest()
-    _find_strangers(connection, audit)
+    _find_strangers(connection, tables, audit)
     return audit
 
 
 def seal_abandoned(connection: sa.Connection, keys: Keyring, *, before: str, now: str) -> int:
     """Seal the chains of writers that ended without doing so, and have been silent since `before`; how many."""
     sealed = 0
+    tables = _recorded(connection)
     for writer in connection.execute(sa.select(writers).order_by(writers.c.id)).all():
         audit = Audit()
-        head = _verify_chain(connection, keys, audit, Head.new(writer.id, writer.started_at), sha256())
+        head = _verify_chain(connection, tables, keys, audit, Head.new(writer.id, writer.started_at), sha256())
         if head.unsealed and not audit.problems and head.written_at < before:
             connection.execute(sa.insert(checkpoints).values(**signed(head, now, keys)))
             sealed += 1
@@ -66,6 +70,11 @@ def prune(connection: sa.Connection, *, before: str) -> tuple[int, int]:
     In one transaction of the caller's. The checkpoints stay, so that `verify` can step across the hole.
     """
     segments = rows = 0
+    if unknown := {table.name for table in _recorded(connection)} - {table.name for table in RECORDED}:
+        names = ", ".join(sorted(unknown))
+        raise SettingsError(
+            f"ledger: a later version added {names}, and only it knows how long that stays: prune with it"
+        )
     connection.execute(sa.insert(about).values(name="pruning", value=before))
     old = sa.select(checkpoints.c.first, checkpoints.c.last).where(checkpoints.c.written_at < before)
     for first, last in connection.execute(old).all():
@@ -78,7 +87,9 @@ def prune(connection: sa.Connection, *, before: str) -> tuple[int, int]:
     return segments, rows
 
 
-def _verify_chain(connection: sa.Connection, keys: Keyring, audit: Audit, head: Head, anchor: Any) -> Head:
+def _verify_chain(
+    connection: sa.Connection, tables: Tables, keys: Keyring, audit: Audit, head: Head, anchor: Any
+) -> Head:
     """One writer's chain, segment by segment; the head it has when that is done."""
     writer = writer_of(head.number)
     lowest, highest = batch_number(writer, 0), batch_number(writer + 1, 0)
@@ -90,7 +101,7 @@ def _verify_chain(connection: sa.Connection, keys: Keyring, audit: Audit, head: 
         if (seal["first"], seal["start"]) != (head.first, head.start):
             audit.report(f"writer {writer}: the checkpoint of {_range(seal)} does not follow what is before it")
         head = Head(seal["first"] - 1, seal["start"], seal["first"], seal["start"])
-        found = _follow(connection, audit, head, seal["last"])
+        found = _follow(connection, tables, audit, head, seal["last"])
         if found.number == head.number:  # none of its batches is here
             audit.pruned += 1
         elif (found.number, found.hash, found.rows) != (seal["last"], seal["hash"], seal["rows"]):
@@ -98,17 +109,17 @@ def _verify_chain(connection: sa.Connection, keys: Keyring, audit: Audit, head: 
         else:
             audit.sealed += 1
         head = Head(seal["last"], seal["hash"], seal["last"] + 1, seal["hash"])
-    head = _follow(connection, audit, head, highest - 1)
+    head = _follow(connection, tables, audit, head, highest - 1)
     audit.unsealed += head.unsealed
     return head
 
 
-def _follow(connection: sa.Connection, audit: Audit, head: Head, last: int) -> Head:
+def _follow(connection: sa.Connection, tables: Tables, audit: Audit, head: Head, last: int) -> Head:
     """From `head` up to batch `last`, or to where the chain ends; reports the first batch that does not fit."""
     wanted = sa.select(batches).where(batches.c.batch.between(head.number + 1, last)).order_by(batches.c.batch)
     with connection.execute(wanted.execution_options(yield_per=1000)) as listed:
         for some in _by(AT_ONCE, listed.mappings()):
-            rows = _rows(connection, some[0]["batch"], some[-1]["batch"])
+            rows = _rows(connection, tables, some[0]["batch"], some[-1]["batch"])
             for batch in some:
                 number = batch["batch"]
                 if number != head.number + 1:
@@ -128,22 +139,33 @@ def _follow(connection: sa.Connection, audit: Audit, head: Head, last: int) -> H
     return head
 
 
-def _rows(connection: sa.Connection, first: int, last: int) -> dict[int, dict[str, list[Mapping[str, Any]]]]:
+def _recorded(connection: sa.Connection) -> Tables:
+    """The tables whose rows the chain binds, as the database has them: a later version, which serves beside this one or
+    from which somebody went back to this one, may have added columns and tables, and its rows are rows like ours."""
+    found = sa.MetaData()
+    found.reflect(connection)
+    return [table for table in found.sorted_tables if "batch" in table.c and table.name != batches.name]
+
+
+def _rows(
+    connection: sa.Connection, tables: Tables, first: int, last: int
+) -> dict[int, dict[str, list[Mapping[str, Any]]]]:
     """The rows of those batches, by batch and table."""
     found: dict[int, dict[str, list[Mapping[str, Any]]]] = {}
-    for table in RECORDED:
+    for table in tables:
         for row in connection.execute(sa.select(table).where(table.c.batch.between(first, last))).mappings():
             kept = dict(row)
             found.setdefault(row["batch"], {}).setdefault(table.name, []).append(kept)
     return found
 
 
-def _find_strangers(connection: sa.Connection, audit: Audit) -> None:
+def _find_strangers(connection: sa.Connection, tables: Tables, audit: Audit) -> None:
     """Rows of a batch that no chain knows were put in from outside."""
-    for table in RECORDED:
+    pruned = {table.name for table in PRUNED}
+    for table in tables:
         unknown = sa.select(sa.func.count()).select_from(table.outerjoin(batches, batches.c.batch == table.c.batch))
         missing: sa.ColumnElement[bool] = batches.c.batch.is_(None)
-        if table not in PRUNED:  # it outlives its batch, whose checkpoint stays
+        if table.name not in pruned:  # it outlives its batch, whose checkpoint stays
             sealed = sa.exists().where(table.c.batch.between(checkpoints.c.first, checkpoints.c.last))
             missing = sa.and_(missing, ~sealed)
         count = connection.execute(unknown.where(missing)).scalar_one()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from parts.dialects import dialects
 from parts.hostile import Hostile, hostile
+from parts.postgresql import Server, running
 from parts.processes import Served, free_port, served
 from parts.sekmet import Ehr, sekmet
 
@@ -78,3 +79,10 @@ def patient_service(doors: dict[str, Ehr], tmp_path_factory: pytest.TempPathFact
     allowed = ",".join(door.base for door in doors.values())
     with served(tmp_path_factory.mktemp("patient"), FHIR_SERVERS=allowed, DEADLINE_MS="6000") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL on loopback, which makes new databases."""
+    with running() as server:
+        yield server

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from ssl import TLSVersion
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from parts.charts import fusion_chart
 from parts.issuers import clients_file, issuer
 from parts.processes import ROOT, Served, child, free_port, served, wait_until
@@ -35,12 +39,16 @@ class Authority:
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
 
-    def issue(self, name: str) -> tuple[str, str]:
+    def issue(
+        self, name: str, *, days: tuple[int, int] = (-1, 30), usage: x509.ObjectIdentifier | None = None
+    ) -> tuple[str, str]:
         """A certificate for that name and its key, as files."""
         key = ec.generate_private_key(ec.SECP256R1())
-        made = _builder(name, self.certificate.subject, key.public_key()).add_extension(
+        made = _builder(name, self.certificate.subject, key.public_key(), days).add_extension(
             x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False
         )
+        if usage:
+            made = made.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         return self._written(name, made.sign(self.key, SHA256()), key)
 
     def _written(self, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> tuple[str, str]:
@@ -50,11 +58,11 @@ class Authority:
         return str(files[0]), str(files[1])
 
 
-def _builder(name: str, issuer_name: x509.Name, key: Any) -> x509.CertificateBuilder:
+def _builder(name: str, issuer_name: x509.Name, key: Any, days: tuple[int, int] = (-1, 30)) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     return x509.CertificateBuilder(
-        issuer_name, subject, key, x509.random_serial_number(), now - timedelta(1), now + timedelta(30)
+        issuer_name, subject, key, x509.random_serial_number(), now + timedelta(days[0]), now + timedelta(days[1])
     )
 
 
@@ -69,6 +77,24 @@ def authority(folder: Path) -> Authority:
     certificate = made.sign(key, SHA256())
     (folder / "ca.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
     return Authority(folder, key, certificate)
+
+
+def handshake(front: "Front", version: TLSVersion) -> str | None:
+    """The version that is agreed on with a caller who speaks `version` alone; None where the proxy refuses it."""
+    context = ssl.create_default_context(cafile=front.ca)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version, context.maximum_version = version, version
+    port = int(front.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
+        try:
+            with context.wrap_socket(raw, server_hostname=NAME) as spoken:
+                return spoken.version()
+        except ssl.SSLError as error:
+            if error.reason != "TLSV1_ALERT_PROTOCOL_VERSION":
+                raise
+            return None
 
 
 class _Named(HTTPAdapter):
@@ -97,7 +123,16 @@ class Front:
 
 
 @contextmanager
-def front(conf: str, ours: Authority, service: Served, port: int, callers: Authority | None = None) -> Iterator[Front]:
+def front(
+    conf: str,
+    ours: Authority,
+    service: Served,
+    port: int,
+    callers: Authority | None = None,
+    *,
+    folder: Path | None = None,
+    replaced: Mapping[str, str] | None = None,
+) -> Iterator[Front]:
     """nginx with a configuration of docs/nginx, its addresses and files replaced by ours."""
     certificate, key = ours.issue(NAME)
     text = (ROOT / "docs" / "nginx" / conf).read_text()
@@ -106,13 +141,14 @@ def front(conf: str, ours: Authority, service: Served, port: int, callers: Autho
         "server 127.0.0.1:8080": f"server {service.url.removeprefix('http://')}",
         "/etc/second-read/tls/server.pem": certificate,
         "/etc/second-read/tls/server.key": key,
+        **(replaced or {}),
     }.items():
         assert example in text
         text = text.replace(example, real)
     if callers:
         text = text.replace("/etc/second-read/tls/callers-ca.pem", str(callers.folder / "ca.pem"))
         text = text.replace("PUT-THE-SECRET-HERE", SECRET)
-    folder = ours.folder / conf.removesuffix(".conf")
+    folder = folder or ours.folder / conf.removesuffix(".conf")
     folder.mkdir()
     temp = "".join(
         f"{each}_temp_path {folder}/{each};\n" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -170,6 +206,50 @@ def test_a_listed_certificate_gets_its_card(mutual: tuple[Front, Served], caller
     assert len(answer.json()["cards"]) == 1
 
 
+@pytest.mark.parametrize("conf", ["tls.conf", "mtls.conf"])
+def test_nothing_older_than_tls_1_2(
+    conf: str, ours: Authority, mutual: tuple[Front, Served], tmp_path: Path, callers: Authority
+) -> None:
+    """TLS 1.2 and 1.3 are spoken, 1.0 and 1.1 refused by the proxy, and plain HTTP is no way in.
+
+    The caller of this test speaks the old versions: an nginx that allows them, with the same certificate, takes it.
+    """
+    nginx, service = mutual
+    with ExitStack() as stack:
+        if conf == "tls.conf":
+            nginx = stack.enter_context(front(conf, ours, service, free_port(), folder=tmp_path / "strict"))
+        old = (TLSVersion.TLSv1, TLSVersion.TLSv1_1)
+        assert [handshake(nginx, each) for each in (TLSVersion.TLSv1_2, TLSVersion.TLSv1_3)] == ["TLSv1.2", "TLSv1.3"]
+        assert [handshake(nginx, each) for each in old] == [None, None]
+        plain = requests.get(nginx.url.replace("https", "http") + "/cds-services", timeout=5)
+        assert plain.status_code == 400
+        assert "services" not in plain.text
+        lax = (
+            "ssl_protocols TLSv1.2 TLSv1.3;",
+            "ssl_protocols TLSv1 TLSv1.1 TLSv1.2; ssl_ciphers ALL:@SECLEVEL=0;",
+        )
+        other = stack.enter_context(
+            front("tls.conf", ours, service, free_port(), folder=tmp_path / "lax", replaced=dict([lax]))
+        )
+        assert [handshake(other, each) for each in old] == ["TLSv1", "TLSv1.1"]
+
+
+@pytest.mark.parametrize("kind", ["expired", "not-yet", "self-made", "for-servers-only"])
+def test_a_certificate_that_is_wrong_ends_at_the_proxy(
+    kind: str, mutual: tuple[Front, Served], callers: Authority, tmp_path: Path
+) -> None:
+    """The listed name in a certificate out of its time, of nobody's making, or not made for callers, is no way in."""
+    nginx, _ = mutual
+    name = "cds.ehr.example.org"
+    assert nginx.session(*callers.issue(name)).get(nginx.url + "/cds-services", timeout=5).status_code == 200
+    days = {"expired": (-9, -1), "not-yet": (1, 9)}.get(kind, (-1, 30))
+    usage = ExtendedKeyUsageOID.SERVER_AUTH if kind == "for-servers-only" else ExtendedKeyUsageOID.CLIENT_AUTH
+    by = authority(tmp_path / "nobody") if kind == "self-made" else callers
+    answer = nginx.session(*by.issue(name, days=days, usage=usage)).get(nginx.url + "/cds-services", timeout=5)
+    assert answer.status_code == 400
+    assert "services" not in answer.text
+
+
 def test_no_other_certificate_does(mutual: tuple[Front, Served], ours: Authority, callers: Authority) -> None:
     """Another name of the same authority is 401; no certificate, or one of another authority, ends at the proxy."""
     nginx, _ = mutual
@@ -211,7 +291,7 @@ def test_nobody_beside_the_proxy_is_believed(
 
 
 def test_tls_with_tokens(ours: Authority, tmp_path: Path) -> None:
-    """TLS 1.2 or newer at the proxy; the `aud` is the URL that the caller typed, and a token opens one call."""
+    """Behind TLS the `aud` is the URL that the caller typed, and a token opens one call."""
     caller, port = issuer("RS384"), free_port()
     base = f"https://{NAME}"
     more = {"CLIENTS_FILE": str(clients_file(tmp_path, [caller])), "PUBLIC_URLS": base, "WORKERS": "2"}
@@ -224,9 +304,6 @@ def test_tls_with_tokens(ours: Authority, tmp_path: Path) -> None:
         assert again == [401] * 8
         past = [requests.post(service.url + PATH, json={}, headers=bearer, timeout=10).status_code for _ in range(8)]
         assert past == [401] * 8, "whichever worker receives it"
-        old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        old.load_verify_locations(nginx.ca)
-        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2
         assert session.get(f"{nginx.url}/healthz", timeout=5).status_code == 200
         big = session.post(nginx.url + PATH, data=b"x" * (9 * 1024 * 1024), headers=bearer, timeout=10)
         assert big.status_code == 413

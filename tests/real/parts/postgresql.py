@@ -19,6 +19,7 @@ class Server:
     """A running server; `new_database` makes an empty database in it."""
 
     port: int
+    programs: Path
     made: int = 0
 
     def new_database(self) -> str:
@@ -27,6 +28,22 @@ class Server:
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE test{self.made}")
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/test{self.made}"
+
+    def plain(self, url: str) -> str:
+        """That URL as PostgreSQL's own programs take it."""
+        return url.replace("+psycopg", "")
+
+    def dump(self, url: str) -> bytes:
+        """The database as `pg_dump` writes it."""
+        ran = subprocess.run([self.programs / "pg_dump", self.plain(url)], capture_output=True, check=False, timeout=60)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    def restore(self, dumped: bytes, url: str) -> None:
+        """Put a dump into an empty database with `psql`; any error ends it."""
+        line = [self.programs / "psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.plain(url)]
+        ran = subprocess.run(line, input=dumped, capture_output=True, check=False, timeout=60)
+        assert ran.returncode == 0, ran.stderr
 
     def _address(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -56,6 +73,6 @@ def _running(folder: Path) -> Iterator[Server]:
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
     run(programs / "pg_ctl", "-D", files, "-l", folder / "log", "-w", "-o", options, "start")
     try:
-        yield Server(port)
+        yield Server(port, programs)
     finally:
         run(programs / "pg_ctl", "-D", files, "-m", "immediate", "stop")
