@@ -86,7 +86,7 @@ def answer(
     watch.lap("word")
     ledger.record(request, client, decisions, cards, watch.millis)
     _measure(decisions, content, watch.millis)
-    if not cards:
+    if not cards and request.selections is None:  # while ordering, nobody waits for advice: silence
         _demand_prefetch(decisions)
     return cards
 

@@ -7,6 +7,7 @@ from typing import Any
 from cds_service.web.shapes import Shape, validator
 
 _SHAPES: tuple[Shape, ...] = ("discovery", "order-sign-request", "response", "feedback", "operation-outcome")
+_SELECT = "order-select-request"
 _REFUSALS = {
     "400": "not JSON, or against CDS Hooks; each issue names a place",
     "401": "the caller did not prove who it is; the reason is not told",
@@ -39,13 +40,18 @@ def openapi(
     }
     for service in services:
         path = f"/cds-services/{service['id']}"
-        call = _operation(f"call-{service['id']}", service.get("title", service["id"]), "response",
-                          ("400", "401", "412", "413", "415", "429", "500", "503"), signed_in)  # fmt: skip
+        selecting = service["hook"] == "order-select"
+        refused = [each for each in ("400", "401", "412", "413", "415", "429", "500", "503")
+                   if each != "412" or not selecting]  # fmt: skip
+        call = _operation(f"call-{service['id']}", service.get("title", service["id"]), "response", refused, signed_in)
         told = _operation(f"feedback-{service['id']}", "What users did with cards", None,
                           ("400", "401", "413", "415", "500", "503"), signed_in)  # fmt: skip
-        paths[path] = {"post": call | {"requestBody": _body("order-sign-request")}}
+        paths[path] = {"post": call | {"requestBody": _body(_SELECT if selecting else "order-sign-request")}}
         paths[f"{path}/feedback"] = {"post": told | {"requestBody": _body("feedback")}}
     paths |= {path: {verb: _page(verb, path, summary)} for path, verb, summary in _PUBLISHED} if published else {}
+    schemas = {str(name): _embedded(name) for name in _SHAPES}
+    if any(service["hook"] == "order-select" for service in services):
+        schemas[_SELECT] = _selecting(schemas["order-sign-request"])
     schemes: dict[str, Any] = {"operator": {"type": "http", "scheme": "bearer"}}
     if auth == "jwt":
         schemes["jwt"] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -60,7 +66,7 @@ def openapi(
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": {name: _embedded(name) for name in _SHAPES}, "securitySchemes": schemes},
+        "components": {"schemas": schemas, "securitySchemes": schemes},
     }
     return described | ({"servers": [{"url": url} for url in public_urls]} if public_urls else {})
 
@@ -109,11 +115,32 @@ def _operation(
     return {"operationId": name, "summary": summary, "responses": responses, "security": security}
 
 
-def _body(shape: Shape) -> dict[str, Any]:
+def _selecting(signing: Mapping[str, Any]) -> dict[str, Any]:
+    """The call of order-select 1.0: that of order-sign with another name, and what was just selected."""
+    context = signing["properties"]["context"]
+    selections = {
+        "description": "an array of `Type/id`, the orders just selected",
+        "type": "array",
+        "items": {"type": "string"},
+    }
+    described = {
+        "hook": {"description": "`order-select`, the hook of this service", "const": "order-select"},
+        "context": context
+        | {
+            "description": "an object with userId, patientId, selections and draftOrders",
+            "required": [*context["required"], "selections"],
+            "properties": context["properties"] | {"selections": selections},
+        },
+    }
+    title = "CDS Hooks 2.0.1 request of the hook order-select 1.0: its envelope"
+    return {**signing, "title": title, "properties": signing["properties"] | described}
+
+
+def _body(shape: str) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": _ref(shape)}}}
 
 
-def _ref(shape: Shape) -> dict[str, str]:
+def _ref(shape: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{shape}"}
 
 

@@ -11,6 +11,7 @@ import builders as b
 import pytest
 from actors import CheckedClient, Clock, Ehr
 from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
 
 from cds_service.app import close_app, create_app
 from cds_service.config import Settings
@@ -120,3 +121,36 @@ def test_another_hook_or_no_selections_is_refused(change: dict[str, Any], path: 
     answer = both.post(selecting(b.fusion(), **change), SELECT)
     assert answer.status_code == 400
     assert path in answer.get_data(as_text=True)
+
+
+def test_it_is_never_412(both: Ehr) -> None:
+    """Where the call at signing is answered by 412, this one is silent: nobody waits for advice while ordering."""
+    bare = selecting(b.fusion())
+    del bare["prefetch"]
+    at_signing = bare | {"hook": "order-sign"}
+    assert both.post(at_signing).status_code == 412
+    answer = both.post(bare, SELECT)
+    assert (answer.status_code, answer.get_json()) == (200, {"cards": []})
+
+
+def test_its_description_is_its_own(both: Ehr) -> None:
+    """OpenAPI describes a call that names its hook and what was selected, and no 412; the service judges the same."""
+    described = both.client.get("/openapi.json").get_json()
+    post = described["paths"][SELECT]["post"]
+    assert post["requestBody"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/order-select-request"
+    }
+    assert "412" not in post["responses"]
+    assert "412" in described["paths"]["/cds-services/second-read"]["post"]["responses"]
+    schema = Draft202012Validator(described["components"]["schemas"]["order-select-request"])
+    without = selecting(b.fusion())
+    del without["context"]["selections"]
+    for call in (
+        selecting(b.fusion()),
+        selecting(b.fusion(), selections=[7]),
+        selecting(b.fusion(), selections=None),
+        without,
+        selecting(b.fusion(), hook="order-sign"),
+        selecting(b.fusion(), hookInstance="seven"),
+    ):
+        assert schema.is_valid(call) == (both.post(call, SELECT).status_code == 200), call["context"].get("selections")
