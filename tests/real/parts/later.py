@@ -53,7 +53,7 @@ def later_version(folder: Path) -> Path:
     package = folder / "cds_service"
     shutil.copytree(ROOT / "cds_service", package, ignore=shutil.ignore_patterns("__pycache__"))
     for content in ("cards", "fhir_profiles"):
-        (folder / content).symlink_to(ROOT / content)
+        shutil.copytree(ROOT / content, folder / content)
     tables = package / "ledger" / "tables.py"
     (before,) = re.findall(r'^REVISION = "(\w+)"', tables.read_text(), re.MULTILINE)
     _change(tables, f'REVISION = "{before}"', f'REVISION = "{REVISION}"')
