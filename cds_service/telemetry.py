@@ -190,7 +190,9 @@ def configure_logs(level: str = "info") -> None:
     threshold = getattr(logging, level.upper())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(MaskedLine())
-    logging.basicConfig(level=min(threshold, logging.WARNING), handlers=[handler])
+    # Libraries speak up from warnings on, and lower only where somebody asked for everything.
+    logging.basicConfig(level=threshold if level == "debug" else max(threshold, logging.WARNING), handlers=[handler])
+    logging.getLogger("cds_service").setLevel(threshold)
     for name, found in logging.root.manager.loggerDict.items():
         if isinstance(found, logging.Logger) and not name.startswith(("cds_service", "gunicorn")):
             found.setLevel(logging.NOTSET)

@@ -15,7 +15,7 @@ from typing import Any
 from cds_service.config.settings import Settings
 from cds_service.errors import SettingsError
 
-__all__ = ["Settings", "check_host", "check_settings", "load_settings", "settings_page"]
+__all__ = ["Settings", "check_host", "check_settings", "load_settings", "read_settings", "settings_page"]
 
 PREFIX = "SECOND_READ_"
 CONFIG_VARIABLE = "SECOND_READ_CONFIG"  # names the TOML file itself, so it cannot stand in it
@@ -29,7 +29,12 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def load_settings(environ: Mapping[str, str], toml: Path | None = None) -> Settings:
-    """The settings of this installation; raises `SettingsError` naming the setting and what is expected."""
+    """The settings with which a service may start; raises `SettingsError` naming the setting and what is expected."""
+    return check_settings(read_settings(environ, toml))
+
+
+def read_settings(environ: Mapping[str, str], toml: Path | None = None) -> Settings:
+    """The settings, each well formed, for whoever looks after an installation without answering calls."""
     toml = toml or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
     known = {each.name: each for each in fields(Settings)}
     values: dict[str, Any] = {}
@@ -41,7 +46,7 @@ def load_settings(environ: Mapping[str, str], toml: Path | None = None) -> Setti
             continue
         each = _find(known, variable.removeprefix(PREFIX).lower(), variable, _variable)
         values[each.name] = _read(each, raw, variable)
-    return check_settings(Settings(**values))
+    return Settings(**values)
 
 
 def check_settings(settings: Settings) -> Settings:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cds_service.capturing import Window, close_window, open_window, opened
-from cds_service.config import Settings, load_settings
+from cds_service.config import Settings, read_settings
 from cds_service.connect.doctor import Found, Replay, configuration, recorded, replay
 from cds_service.connect.kit import Place, kit_files
 from cds_service.content import load_content
@@ -71,7 +71,7 @@ def doctor(
     """
     now = datetime.now(UTC)
     try:
-        settings = load_settings(os.environ, config)
+        settings = read_settings(os.environ, config)
     except SecondReadError as error:
         raise click.ClickException(str(error)) from error
     found, content = configuration(settings, now)
@@ -182,7 +182,7 @@ def list_captures(config: Path | None) -> None:
 
 def _folder(config: Path | None) -> Path:
     try:
-        settings = load_settings(os.environ, config)
+        settings = read_settings(os.environ, config)
     except SecondReadError as error:
         raise click.ClickException(str(error)) from error
     if settings.capture_dir is None:

@@ -11,6 +11,7 @@ import orjson
 from cds_service import gather
 from cds_service.app import open_settings_ledger
 from cds_service.auth import load_trust
+from cds_service.auth.clients_file import TrustedIssuer
 from cds_service.cards import build_cards, profile_of
 from cds_service.config import Settings, check_settings
 from cds_service.content import Content
@@ -93,6 +94,9 @@ def _start(settings: Settings) -> Iterator[Found]:
         yield Found("note", "authentication", "off: the service listens on loopback only", "set SECOND_READ_AUTH=jwt")
     else:
         yield Found("fine", "authentication", f"{settings.auth}, {len(trust.issuers)} callers are let in")
+    if not settings.public_urls:
+        yield Found("note", "rule pages", "cards carry no link to the page of their rule",
+                    "set SECOND_READ_PUBLIC_URLS, or url in site.yaml")  # fmt: skip
     if settings.fhir_servers or any(issuer.servers for issuer in trust.issuers.values()):
         yield Found("fine", "FHIR servers", ", ".join(settings.fhir_servers) or "as the clients file lists them")
     else:
@@ -124,8 +128,7 @@ def _site(settings: Settings, content: Content) -> Iterator[Found]:
     if not site.roster:
         unknown = "no reader is on the roster: where the EHR does not send who read the study, every card says so"
         yield Found("note", "site.yaml", unknown, "list the subspecialists under roster")
-    issuers = load_trust(settings).issuers.values() if settings.auth != "off" else ()
-    used = {issuer.client.profile for issuer in issuers}
+    used = {issuer.client.profile for issuer in _issuers(settings)}
     for name in sorted(filter(None, used)):
         profile = content.words.clients.get(name)
         if profile is None:
@@ -135,6 +138,14 @@ def _site(settings: Settings, content: Content) -> Iterator[Found]:
             if missing:
                 yield Found("problem", "site.yaml", f"{name} orders by key, and none stands for {', '.join(missing)}",
                             "build the orders and list their keys under order_keys")  # fmt: skip
+
+
+def _issuers(settings: Settings) -> tuple[TrustedIssuer, ...]:
+    """The callers that are let in; none where that is not settled, which `_start` has told."""
+    try:
+        return tuple(load_trust(settings).issuers.values()) if settings.auth != "off" else ()
+    except SettingsError:
+        return ()
 
 
 def recorded(raw: bytes, now: datetime) -> Recorded:

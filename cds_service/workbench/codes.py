@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cds_service.config import load_settings
+from cds_service.config import read_settings
 from cds_service.content import content_folder
 from cds_service.content.of_settings import content_layers
 from cds_service.errors import ContentError, Problem, SecondReadError
@@ -77,7 +77,7 @@ def expand(config: Path | None, seconds: int, as_json: bool) -> None:
     """
     asked: list[Refreshed] = []
     try:
-        settings = load_settings(os.environ, config)
+        settings = read_settings(os.environ, config)
         server = server_of_settings(settings)
         if server is None:
             raise click.ClickException("no server: set SECOND_READ_TERMINOLOGY_SERVER to its FHIR base URL")

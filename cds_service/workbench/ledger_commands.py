@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import orjson
 
-from cds_service.config import Settings, load_settings
+from cds_service.config import Settings, read_settings
 from cds_service.errors import SecondReadError, SettingsError
 from cds_service.ledger import audit, export, ledger_keys, rotate_key_file
 from cds_service.ledger.connecting import snapshot, transaction
@@ -94,7 +94,7 @@ def export_rows(config: Path | None, table: str, since: str, until: str, form: s
 def rotate_key(config: Path | None) -> None:
     """Put a new key first in the key file; restart the service for it to hash and seal from then on."""
     with _refusing():
-        settings = load_settings(os.environ, config)
+        settings = read_settings(os.environ, config)
         if settings.ledger_key:
             raise SettingsError("the key stands in the setting `ledger_key`: put a new one before it there")
         fingerprint = rotate_key_file(settings.ledger_key_file)
@@ -104,7 +104,7 @@ def rotate_key(config: Path | None) -> None:
 @contextmanager
 def _opened(config: Path | None) -> Iterator[tuple[Store, Settings]]:
     with _refusing():
-        settings = load_settings(os.environ, config)
+        settings = read_settings(os.environ, config)
         store = Store(settings.database_url, ledger_keys(settings.ledger_key, settings.ledger_key_file))
         try:
             yield store, settings

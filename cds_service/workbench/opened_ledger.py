@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cds_service.config import Settings, load_settings
+from cds_service.config import Settings, read_settings
 from cds_service.errors import SecondReadError
 from cds_service.ledger import ledger_keys
 from cds_service.ledger.connecting import snapshot
@@ -28,7 +28,7 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 def opened(config: Path | None) -> Iterator[tuple[Store, Settings, Keyring]]:
     """Store, settings and keys; whatever is wrong with them is one line and exit code 1."""
     try:
-        settings = load_settings(os.environ, config)
+        settings = read_settings(os.environ, config)
         keys = ledger_keys(settings.ledger_key, settings.ledger_key_file)
         store = Store(settings.database_url, keys)
         try:

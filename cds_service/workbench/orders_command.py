@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from cds_service.config import load_settings
+from cds_service.config import read_settings
 from cds_service.errors import SecondReadError
 from cds_service.unmatched import Unmatched, UnmatchedOrders
 
@@ -34,7 +34,7 @@ def unmatched(config: Path | None, top: int, as_json: bool) -> None:
     category.
     """
     try:
-        url = load_settings(os.environ, config).database_url
+        url = read_settings(os.environ, config).database_url
         surgery, unclassified = _listed(url, "surgery"), _listed(url, "unclassified")
     except SecondReadError as error:
         raise click.ClickException(str(error)) from None

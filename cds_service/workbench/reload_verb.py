@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cds_service.config import load_settings
+from cds_service.config import read_settings
 from cds_service.content.of_settings import load_settings_content
 from cds_service.errors import ContentError, SecondReadError
 from cds_service.reloads import RuleSetState, read_state, state_path
@@ -30,7 +30,7 @@ def reload_rules(pid_file: Path | None, config: Path | None, as_json: bool) -> N
     Exit codes: 0 the new content serves, 1 it does not.
     """
     try:
-        settings = load_settings(os.environ, config)
+        settings = read_settings(os.environ, config)
         content = load_settings_content(settings)
     except ContentError as error:
         if as_json:

@@ -7,7 +7,7 @@ from parts.cohort import AS_OF, Person, Resource, people
 
 from cds_service.app import create_app
 from cds_service.config import Settings
-from cds_service.ledger import open_ledger
+from cds_service.ledger import Keyring, open_ledger
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def cohort() -> list[Person]:
 def sign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Person, Resource], list[Resource]]]:
     """Sign an order for a person at the service; returns the cards. The rules are as their files say."""
     folder = tmp_path_factory.mktemp("quiet")
-    ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", b"k" * 32, clock=lambda: AS_OF)
+    ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", Keyring(b"k" * 32), clock=lambda: AS_OF)
     settings = Settings(
         auth="off", rules_mode="as-files", deadline_ms=10_000, cards_per_clinician=0, cards_per_encounter=0
     )
