@@ -27,7 +27,7 @@ setup: .programs ## Install all that the tests need (into this folder)
 
 .PHONY: test
 test: setup check ## Install what is missing, check the code, run every test, and change every rule (see mutants)
-	$(VENV)/bin/python -m pytest $(TESTS) $(ARGS)
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(TESTS) $(ARGS)
 	$(if $(filter tests,$(TESTS)),$(VENV)/bin/second-read rules test --mutate)
 
 .PHONY: lint
