@@ -55,7 +55,9 @@ class Trie(Generic[V]):
         for phrase in phrases:
             first = phrase[0].partition(" ")[0]
             if not (first.isalnum() and first.isascii()):  # such words are cut by blanks
-                first = _WORD.findall(first)[0]
+                first = next(iter(_WORD.findall(first)), "")
+            if not first:
+                continue  # no word, which the lexicon's check names: no text says it
             begun = self._root.get(first)
             if begun is None:
                 self._root[first] = [phrase]

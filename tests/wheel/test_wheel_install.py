@@ -105,7 +105,7 @@ def test_rules_validate(installed: Path, tmp_path: Path) -> None:
     ran = run([installed, "rules", "validate"], tmp_path)
     assert ran.returncode in (0, 3), ran.stdout + ran.stderr
     assert " 0 errors" in ran.stdout
-    assert "spine-fusion" in ran.stdout
+    assert int(ran.stdout.split(" rules read")[0].split()[-1]) > 20
 
 
 def test_importing_comes_from_the_wheel(installed: Path, tmp_path: Path) -> None:
