@@ -115,7 +115,7 @@ def _limited(
     limits: quiet.Limits,
 ) -> tuple[tuple[Decision, ...], int]:
     """The decisions within the budgets of clinician and encounter, and how many cards may be returned."""
-    if not quiet.speaks_anew(decisions):
+    if not (limits.per_clinician or limits.per_encounter) or not quiet.speaks_anew(decisions):
         return decisions, limits.per_response
     try:
         spent = ledger.spent(client, request.user_id, request.encounter_id)
